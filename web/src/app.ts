@@ -18,7 +18,9 @@ import {
 } from './browserStorage';
 import { Capture, type Device } from './capture';
 import { createRoom } from './createRoom';
+import { LeaveGuard } from './leaveGuard';
 import { mediaFactory } from './media';
+import { OtherTabs } from './otherTabs';
 import {
   PERSON_NAME_MAX,
   cleanText,
@@ -66,6 +68,8 @@ export class App {
   readonly audioBlocked = signal(false);
   readonly capture: Capture;
   readonly screens = new ScreenCapture();
+  readonly leaveGuard = new LeaveGuard();
+  readonly otherTabs = new OtherTabs(() => this.handleTaken());
 
   private readonly options: PageOptions;
   private readonly createMedia = mediaFactory();
@@ -91,7 +95,7 @@ export class App {
       width: this.options.width,
     });
     this.saveStateOnChange();
-    addEventListener('popstate', () => this.handleUrlChange());
+    addEventListener('popstate', () => void (this.leaveGuard.holdBack() || this.handleUrlChange()));
     addEventListener('online', () => this.handleOnline());
     if (!isKnownPath(BASE_URL, new URL(location.href))) this.page.value = 'notFound';
     else if (roomId && (resumed || this.options.autojoin)) void this.join();
@@ -136,6 +140,7 @@ export class App {
     const room = this.preparedRoom ?? this.newRoom();
     this.preparedRoom = null;
     this.room.value = room;
+    this.otherTabs.enter(this.roomId.value);
     this.page.value = 'call';
     this.cameraPaused.value = false;
     if (this.saveData.value) this.pauseCamera();
@@ -155,6 +160,7 @@ export class App {
   async shareScreen(): Promise<void> {
     const room = this.room.value;
     if (this.isViewer()) return room?.notify({ code: 'viewerCannotSend' });
+    if (!this.mayShareScreens()) return room?.notify({ code: 'onlyHostsShare' });
     const error = await this.screens.start();
     if (error) room?.notify({ code: 'screenFailed', error }, 'bad');
     // The person may have left, or may not send any more, before choosing.
@@ -215,6 +221,12 @@ export class App {
       switchOff: (device) => this.capture.switchOff(device),
       stopScreen: (id) => this.screens.stop(id),
     };
+  }
+
+  /** Whether the hosts let us begin to share a screen. */
+  private mayShareScreens(): boolean {
+    const room = this.room.value;
+    return room?.hosting.sharing.value !== 'hosts' || room.role.value === 'host';
   }
 
   private isViewer(): boolean {
@@ -280,6 +292,14 @@ export class App {
     queueMicrotask(() => this.stopObservingRoom());
   }
 
+  /** The person has joined in another tab of this browser. */
+  private handleTaken(): void {
+    this.leaveRoom();
+    this.capture.stop();
+    this.removal.value = 'replaced';
+    this.page.value = 'left';
+  }
+
   private stopSending(): void {
     this.capture.stop();
     this.screens.stopAll();
@@ -297,6 +317,7 @@ export class App {
 
   private showLobby(): void {
     this.page.value = 'lobby';
+    this.otherTabs.ask(this.roomId.value);
     this.preparedRoom?.leave();
     this.preparedRoom = this.newRoom();
     this.preparedRoom.prepare();
@@ -317,6 +338,13 @@ export class App {
   /** Saves what a reload or a later visit needs whenever it changes. */
   private saveStateOnChange(): void {
     const { capture } = this;
+    effect(() => {
+      const isInCall = this.page.value === 'call';
+      untracked(() => {
+        this.leaveGuard.setActive(isInCall);
+        if (!isInCall) this.otherTabs.leave();
+      });
+    });
     effect(() => {
       savePersonSettings({
         name: this.name.value,

@@ -32,6 +32,7 @@ const HOST_TOKENS_KEY = 'watersmeet.hosting';
 const CALL_KEY = 'watersmeet.call';
 const TAB_KEY = 'watersmeet.tab';
 const SAVE_DATA_KEY = 'watersmeet.saveData';
+const LAST_READ_KEY = 'watersmeet.lastRead';
 const LANGUAGE_KEY = 'watersmeet.language';
 
 /** Bytes of a tab's secret: 128 bits cannot be guessed. */
@@ -73,6 +74,16 @@ export function loadLanguage(): string {
 
 export function saveLanguage(tag: string): void {
   write(localStorageOrNull(), LANGUAGE_KEY, { tag });
+}
+
+/** Returns the id of the last chat message of a room that this tab has read; 0 for none. */
+export function loadLastReadMessage(roomId: string): number {
+  const { room, id } = read(sessionStorageOrNull(), LAST_READ_KEY);
+  return room === roomId && typeof id === 'number' ? id : 0;
+}
+
+export function saveLastReadMessage(roomId: string, id: number): void {
+  write(sessionStorageOrNull(), LAST_READ_KEY, { room: roomId, id });
 }
 
 /**

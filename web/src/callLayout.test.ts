@@ -13,6 +13,7 @@ class FakeCall {
   readonly layout = new CallLayout();
   readonly participants: Participant[];
   speaker: string | null = null;
+  spotlight: string | null = null;
 
   constructor(people: number) {
     this.participants = Array.from({ length: people }, (_, index) => new Participant(`p${index}`));
@@ -26,7 +27,8 @@ class FakeCall {
   }
 
   arrange(viewport = DESKTOP) {
-    const contents: CallContents = { participants: this.participants, ownScreens: [], speaker: this.speaker };
+    const { participants, speaker, spotlight } = this;
+    const contents: CallContents = { participants, ownScreens: [], speaker, spotlight };
     return this.layout.arrange(contents, viewport, 12);
   }
 
@@ -48,6 +50,22 @@ describe('the large tile', () => {
     expect(call.arrange().tiles.map(({ key }) => key)).toContain('person p1');
     const [, sharer] = call.participants;
     if (sharer) sharer.producers.value = sharer.producers.value.filter(({ isScreen }) => !isScreen);
+    expect(call.arrange().mainKey).toBeNull();
+  });
+
+  test('is whom a host shows to everybody, before screens and in every mode, unless something is pinned', () => {
+    const call = new FakeCall(3);
+    call.add(call.participants[1], 'screen');
+    call.spotlight = 'p2';
+    for (const mode of ['auto', 'grid', 'speaker'] as const) {
+      call.layout.setMode(mode);
+      expect(call.arrange().mainKey, mode).toBe('person p2');
+    }
+    call.layout.togglePin('person p0');
+    expect(call.arrange().mainKey).toBe('person p0');
+    call.layout.togglePin('person p0');
+    call.spotlight = 'gone';
+    call.layout.setMode('grid');
     expect(call.arrange().mainKey).toBeNull();
   });
 

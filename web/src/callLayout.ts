@@ -1,7 +1,8 @@
 /**
  * What the person sees of a call: which tiles there are, which one is large, which page is shown. Touches no DOM.
  *
- * A screen that is shared is shown large by itself, unless the person has chosen the grid or pinned something else.
+ * A screen that is shared is shown large by itself, unless the person has chosen the grid or pinned something else. Whom a
+ * host shows large comes before both, and what the person has pinned before that.
  */
 import { signal } from '@preact/signals';
 import type { Participant } from './participant';
@@ -30,6 +31,8 @@ export interface CallContents {
   ownScreens: readonly LocalScreen[];
   /** Id of the participant who is speaking; null in silence. */
   speaker: string | null;
+  /** Id of the participant whom a host shows large to everybody; null without one. */
+  spotlight: string | null;
 }
 
 /** The stage at one moment. */
@@ -70,7 +73,7 @@ export class CallLayout {
     const ordered = contents.map(({ key, kind }) => ({ key, isScreen: kind !== 'person' }));
     const keys = this.order.update(ordered);
     this.recordSpeaker(call.speaker, contents);
-    const main = this.chooseMain(contents, keys);
+    const main = this.chooseMain(call, contents, keys);
     // Who is shown large changes places with the one before, so that the others stay where they are.
     if (main?.kind === 'person' && this.mainKey !== null && this.mainKey !== main.key) this.order.swap(main.key, this.mainKey);
     this.mainKey = main?.key ?? null;
@@ -93,11 +96,12 @@ export class CallLayout {
     this.order.recordSpeaker(tile.key);
   }
 
-  private chooseMain(contents: readonly StageTile[], keys: readonly string[]): StageTile | null {
+  private chooseMain({ spotlight }: CallContents, contents: readonly StageTile[], keys: readonly string[]): StageTile | null {
     const byKey = (key: string | null | undefined) => contents.find((it) => it.key === key) ?? null;
     const mode = this.mode.value;
-    const pinned = byKey(this.pinned.value);
-    if (pinned || mode === 'grid') return pinned;
+    const spotlit = contents.find((it) => it.kind === 'person' && it.participant.id === spotlight) ?? null;
+    const chosen = byKey(this.pinned.value) ?? spotlit;
+    if (chosen || mode === 'grid') return chosen;
     const screen = contents.findLast(({ kind }) => kind === 'screen');
     if (screen || mode === 'auto') return screen ?? null;
     const isPerson = (key: string) => byKey(key)?.kind === 'person';

@@ -4,14 +4,13 @@
  * Sends nothing.
  */
 import { batch, signal } from '@preact/signals';
+import { MicrophoneMeter } from './microphoneMeter';
+import { MicrophoneWatch, type MicrophoneProblem } from './microphoneWatch';
 
 export type Device = 'camera' | 'microphone';
 
 /** Why a device could not be used; the page has a message for each. */
-export type DeviceError = 'denied' | 'missing' | 'busy' | 'insecure' | 'failed';
-
-/** The devices that failed in one attempt to open them, and why. */
-export type DeviceFailures = Partial<Record<Device, DeviceError>>;
+export type DeviceError = 'denied' | 'missing' | 'unplugged' | 'busy' | 'insecure' | 'failed';
 
 export interface CaptureOptions {
   camera: boolean;
@@ -23,8 +22,6 @@ export interface CaptureOptions {
 }
 
 const FRAME_RATE = 30;
-/** Interval at which `level` is updated. */
-const LEVEL_INTERVAL_MS = 50;
 
 /** One available device; its label is empty until permission is granted. */
 export interface DeviceOption {
@@ -41,20 +38,24 @@ export class Capture {
   readonly microphoneOn = signal(false);
   readonly cameraError = signal<DeviceError | null>(null);
   readonly microphoneError = signal<DeviceError | null>(null);
-  /** What failed last; replaced by each attempt that fails, also when it fails in the same way. */
-  readonly failures = signal<DeviceFailures>({});
+  /** How often a device has failed, so that the same failure is told again. */
+  readonly failureCount = signal(0);
   readonly cameras = signal<DeviceOption[]>([]);
   readonly microphones = signal<DeviceOption[]>([]);
   readonly cameraId = signal('');
   readonly microphoneId = signal('');
   /** Loudness of the microphone, 0 to 1; 0 while muted. */
   readonly level = signal(0);
+  /** Whether nothing comes from an open microphone, or the person talks while it is muted; null when all is well. */
+  readonly microphoneProblem = signal<MicrophoneProblem | null>(null);
+  /** How often that has arisen. */
+  readonly microphoneProblemCount = signal(0);
   /** Whether the browser is waiting for the person to grant permission. */
   readonly awaitingPermission = signal(false);
 
   /** Whether we are between `start` and `stop`; otherwise no track is kept. */
   private started = false;
-  private meter: LevelMeter | null = null;
+  private meter: MicrophoneMeter | null = null;
   private readonly width: number;
   private readonly onDeviceChange = () => void this.updateDeviceList();
 
@@ -75,7 +76,6 @@ export class Capture {
       this.awaitingPermission.value = true;
       await this.acquire(wanted);
       this.awaitingPermission.value = false;
-      this.reportFailures(wanted);
     }
     await this.updateDeviceList();
   }
@@ -96,9 +96,21 @@ export class Capture {
     this.on(device).value = on;
     if (on && !this.track(device).value) {
       await this.acquire([device]);
-      this.reportFailures([device]);
       await this.updateDeviceList();
     }
+  }
+
+  /** Switches those devices on that failed. */
+  async retry(): Promise<void> {
+    const failed = DEVICES.filter((device) => this.error(device).value && !this.track(device).value);
+    batch(() => {
+      for (const device of failed) {
+        this.on(device).value = true;
+        this.error(device).value = null;
+      }
+    });
+    await this.acquire(failed);
+    await this.updateDeviceList();
   }
 
   /** Switches the device off if it is on. */
@@ -112,7 +124,6 @@ export class Capture {
     if (!this.track(device).value) return;
     this.release(device);
     await this.acquire([device]);
-    this.reportFailures([device]);
   }
 
   private async acquire(wanted: Device[]): Promise<void> {
@@ -127,18 +138,12 @@ export class Capture {
       return;
     }
     batch(() => {
+      this.failureCount.value += 1;
       for (const device of wanted) {
         this.error(device).value = outcome;
         this.on(device).value = false;
       }
     });
-  }
-
-  /** Reports those of these devices that are off because they failed. */
-  private reportFailures(devices: Device[]): void {
-    const failed = devices.filter((device) => !this.on(device).value && this.error(device).value);
-    if (failed.length === 0) return;
-    this.failures.value = Object.fromEntries(failed.map((device) => [device, this.error(device).value]));
   }
 
   private async openStream(wanted: Device[]): Promise<MediaStream | DeviceError> {
@@ -185,24 +190,39 @@ export class Capture {
         }
         this.release(device);
         track.enabled = this.on(device).value;
-        track.addEventListener('ended', () => this.handleTrackEnded(device, track));
+        track.addEventListener('ended', () => void this.handleTrackEnded(device, track));
         this.track(device).value = track;
         this.error(device).value = null;
         const id = track.getSettings().deviceId;
         if (id) (device === 'camera' ? this.cameraId : this.microphoneId).value = id;
-        if (device === 'microphone') this.meter = new LevelMeter(track, (level) => (this.level.value = level));
+        if (device === 'microphone') this.meter = this.measure(track);
       }
     });
   }
 
-  private handleTrackEnded(device: Device, track: MediaStreamTrack): void {
+  /** Shows the level of a microphone, and what is wrong with it. */
+  private measure(track: MediaStreamTrack): MicrophoneMeter {
+    const watch = new MicrophoneWatch();
+    return new MicrophoneMeter(track, (sample) => {
+      batch(() => {
+        this.level.value = track.enabled ? sample.level : 0;
+        const problem = watch.update({ ...sample, on: track.enabled, cut: track.muted });
+        if (problem && problem !== this.microphoneProblem.value) this.microphoneProblemCount.value += 1;
+        this.microphoneProblem.value = problem;
+      });
+    });
+  }
+
+  /** The device was unplugged, or the person has withdrawn the permission. */
+  private async handleTrackEnded(device: Device, track: MediaStreamTrack): Promise<void> {
     if (this.track(device).value !== track) return;
     batch(() => {
       this.release(device);
       this.on(device).value = false;
-      this.error(device).value = 'missing';
+      this.error(device).value = 'unplugged';
+      this.failureCount.value += 1;
     });
-    this.reportFailures([device]);
+    if (await isDenied(device)) this.error(device).value = 'denied';
   }
 
   private release(device: Device): void {
@@ -214,6 +234,7 @@ export class Capture {
       this.meter?.close();
       this.meter = null;
       this.level.value = 0;
+      this.microphoneProblem.value = null;
     }
   }
 
@@ -261,36 +282,11 @@ function deviceErrorOf(error: unknown): DeviceError {
   }
 }
 
-/** Measures a microphone's level. Browsers may report silence until the person interacts with the page. */
-class LevelMeter {
-  private readonly context = new AudioContext();
-  private readonly analyser = this.context.createAnalyser();
-  private readonly samples: Float32Array<ArrayBuffer>;
-  private readonly timer: ReturnType<typeof setInterval>;
-  private readonly resumeContext = () => void this.context.resume();
-
-  constructor(track: MediaStreamTrack, report: (level: number) => void) {
-    this.analyser.fftSize = 512;
-    this.samples = new Float32Array(this.analyser.fftSize);
-    this.context.createMediaStreamSource(new MediaStream([track])).connect(this.analyser);
-    this.timer = setInterval(() => report(track.enabled ? this.readLevel() : 0), LEVEL_INTERVAL_MS);
-    addEventListener('pointerdown', this.resumeContext);
-    addEventListener('keydown', this.resumeContext);
-  }
-
-  close(): void {
-    clearInterval(this.timer);
-    removeEventListener('pointerdown', this.resumeContext);
-    removeEventListener('keydown', this.resumeContext);
-    void this.context.close();
-  }
-
-  /** Returns the root mean square in decibels, scaled so that −60 dB is 0 and 0 dB is 1. */
-  private readLevel(): number {
-    this.analyser.getFloatTimeDomainData(this.samples);
-    let sum = 0;
-    for (const sample of this.samples) sum += sample * sample;
-    const decibels = 10 * Math.log10(sum / this.samples.length + 1e-12);
-    return Math.min(1, Math.max(0, (decibels + 60) / 60));
+/** Whether the person has withdrawn the permission for a device. Browsers that do not tell count as no. */
+async function isDenied(device: Device): Promise<boolean> {
+  try {
+    return (await navigator.permissions.query({ name: device as PermissionName })).state === 'denied';
+  } catch {
+    return false;
   }
 }

@@ -4,8 +4,8 @@
  * which checks whether they are permitted.
  */
 import { signal } from '@preact/signals';
-import type { Named } from './notifications';
-import type { Moderate, Notice, Notices, Policy, Role } from './protocol';
+import type { Named, NotificationContent } from './notifications';
+import type { ChatPolicy, Moderate, Notice, Notices, Policy, Role, Sharing } from './protocol';
 import { Refusal, failureReason, type RoomSignalling } from './signalling';
 
 export class Moderation {
@@ -16,7 +16,10 @@ export class Moderation {
   /** Who may enter; the server tells hosts when it is not `open`. */
   readonly policy = signal<Policy>('open');
 
-  constructor(private readonly signalling: RoomSignalling) {}
+  constructor(
+    private readonly signalling: RoomSignalling,
+    private readonly notify: (content: NotificationContent) => void,
+  ) {}
 
   admit({ id }: Named): void {
     this.removeJoinRequest(id);
@@ -41,6 +44,39 @@ export class Moderation {
     this.send({ action: 'mute', peerId, kind: 'audio' });
   }
 
+  /** Mutes everybody else. */
+  muteAll(): void {
+    this.send({ action: 'muteAll', kind: 'audio' }, { code: 'mutedAll' });
+  }
+
+  /** Asks a participant to switch the microphone on; nobody can do that for another. */
+  askToUnmute(who: Named): void {
+    this.send({ action: 'askToUnmute', peerId: who.id }, { code: 'unmuteAsked', who });
+  }
+
+  /** Stops all screens that a participant shares. */
+  stopSharing(peerId: string): void {
+    this.send({ action: 'stopSharing', peerId });
+  }
+
+  appointHost(peerId: string): void {
+    this.send({ action: 'appointHost', peerId });
+  }
+
+  /** Shows a participant large to everybody; null ends that. */
+  spotlight(peerId: string | null): void {
+    this.send(peerId === null ? { action: 'spotlight' } : { action: 'spotlight', peerId });
+  }
+
+  setSharing(sharing: Sharing): void {
+    this.send({ action: 'setSharing', sharing });
+  }
+
+  /** Ends the meeting for everybody, for us too. */
+  end(): void {
+    this.send({ action: 'end' });
+  }
+
   /** Removes a participant; `ban` keeps it out while the meeting lasts. */
   remove(peerId: string, ban: boolean): void {
     this.send({ action: 'remove', peerId, ban });
@@ -48,6 +84,10 @@ export class Moderation {
 
   setPolicy(policy: Policy): void {
     this.send({ action: 'setPolicy', policy });
+  }
+
+  setChatPolicy(policy: ChatPolicy): void {
+    this.send({ action: 'setChatPolicy', policy });
   }
 
   /** Removes a request to speak from the list without notifying the requester. */
@@ -92,8 +132,11 @@ export class Moderation {
     this.joinRequests.value = without(this.joinRequests.value, id);
   }
 
-  private send(action: Moderate): void {
-    this.signalling.request('moderate', action).catch((error: unknown) => {
+  /** Sends a request, and tells the host when it was carried out. */
+  private send(action: Moderate, done?: NotificationContent): void {
+    const sent = this.signalling.request('moderate', action);
+    const told = done ? sent.then(() => this.notify(done)) : sent;
+    told.catch((error: unknown) => {
       // The participant may have left meanwhile; then there is nothing to do.
       if (error instanceof Refusal && error.code !== 'participant-not-found') {
         this.signalling.reportProblem({ code: 'actionFailed', reason: failureReason(error) });

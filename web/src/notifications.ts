@@ -1,6 +1,6 @@
 /** What notifications tell the person, as codes and values. The page has the sentences (`ui/messages.ts`). */
-import type { Device, DeviceError } from './capture';
-import type { MediaSource, Policy, Role } from './protocol';
+import type { Device } from './capture';
+import type { ChatPolicy, MediaSource, Policy, Role, Sharing } from './protocol';
 import type { ScreenError } from './screenCapture';
 
 /** Somebody as others see them; the page has a label for those without a name. */
@@ -18,13 +18,18 @@ export interface FailureReason {
 
 /** What a notification says. */
 export type NotificationContent =
-  | { code: 'joined' | 'left'; who: Named }
+  | { code: 'joined' | 'left'; who: Named; /** Further people of whom the same is said. */ others?: number }
+  | { code: 'chatMessage' | 'privateMessage' | 'pollOpened'; who: Named; text: string }
+  | { code: 'handRaised'; who: Named }
+  | { code: 'chatPolicyChanged'; policy: ChatPolicy }
   | { code: 'policyChanged'; policy: Policy }
+  | { code: 'sharingChanged'; sharing: Sharing }
+  | { code: 'unmuteAsked'; who: Named }
+  | { code: 'mutedAll' | 'sharingStopped' | 'onlyHostsShare' | 'spotlit' | 'spotlightEnded' }
   | { code: 'roleChanged'; role: Role | 'retired' }
   | { code: 'muted'; device: Device }
-  | { code: 'viewerCannotSend' | 'cameraPaused' | 'saveDataOffer' | 'hostsAsked' }
+  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'saveDataOffer' | 'hostsAsked' }
   | { code: 'serverClosing'; seconds: number }
-  | { code: 'deviceFailed'; device: Device | 'both'; error: DeviceError }
   | { code: 'hostsNotAsked' | 'actionFailed'; reason: FailureReason }
   | { code: 'screenFailed'; error: ScreenError }
   | { code: 'notSent'; source: MediaSource; reason: FailureReason }

@@ -22,6 +22,8 @@ export class Participant {
   /** Whether a camera is sent, received or not. */
   readonly cameraOn = computed(() => this.camera.value?.paused.value === false);
   readonly microphoneOn = computed(() => this.sounds.value.some(({ source, paused }) => source === 'mic' && !paused.value));
+  /** Whether nothing arrives at the server from the participant. */
+  readonly interrupted = signal(false);
   /** Why the participant is not seen or heard well; null when all is well. */
   readonly cause = signal<Cause | null>(null);
 

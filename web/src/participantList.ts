@@ -23,11 +23,12 @@ export class ParticipantList {
     const participants = joined.peers.map((id) => known.get(id) ?? new Participant(id));
     const byId = new Map(participants.map((participant) => [participant.id, participant]));
     batch(() => {
-      for (const { peerId, displayName, role } of joined.participants ?? []) {
+      for (const { peerId, displayName, role, interrupted } of joined.participants ?? []) {
         const participant = byId.get(peerId);
         if (!participant) continue;
         participant.name.value = displayName ?? participant.name.value;
         participant.role.value = role;
+        participant.interrupted.value = interrupted === true;
       }
       const summaries = new Map(joined.existingProducers.map((it) => [it.peerId, it]));
       for (const participant of participants) {
@@ -49,13 +50,19 @@ export class ParticipantList {
   }
 
   /** Adds a participant, or updates the name of a known one. Returns whether it is new. */
-  add({ peerId, displayName }: Notices['newPeer']): boolean {
+  add({ peerId, displayName, role }: Notices['newPeer']): boolean {
     const existing = this.byId(peerId);
     const participant = existing ?? new Participant(peerId);
     participant.name.value = displayName ?? participant.name.value;
+    participant.role.value = role ?? (existing ? participant.role.value : 'speaker');
     if (!existing) this.participants.value = [...this.participants.value, participant];
     this.hadOthers.value = true;
     return !existing;
+  }
+
+  setInterrupted({ peerId, interrupted }: Notices['interruptionChanged']): void {
+    const participant = this.byId(peerId);
+    if (participant) participant.interrupted.value = interrupted;
   }
 
   remove(participant: Participant): void {

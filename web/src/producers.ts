@@ -204,6 +204,8 @@ export class Producers {
       if (!isFirst || !(error instanceof Refusal || error instanceof UnsupportedBrowser)) return;
       const reason = error instanceof Refusal ? failureReason(error) : { code: 'unsupported', message: error.message };
       this.signalling.reportProblem({ code: 'notSent', source: wanted.source, reason });
+      // A screen that is refused for good is not shared: the page must not say that it is.
+      if (isLastingFailure && wanted.screenId !== undefined) this.switchOff(wanted);
     }
   }
 

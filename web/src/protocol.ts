@@ -34,8 +34,11 @@ export type Role = 'host' | 'speaker' | 'viewer';
 /** Entry policy of a room. */
 export type Policy = 'open' | 'invite-only' | 'approval' | 'locked';
 
+/** Rule of a room about who may share screens. */
+export type Sharing = 'everybody' | 'hosts';
+
 /** Why a participant that did not leave is no longer in the room. */
-export type RemovalReason = 'denied' | 'removed' | 'replaced' | 'room-closed';
+export type RemovalReason = 'denied' | 'removed' | 'replaced' | 'room-closed' | 'ended';
 
 /** Names a transport. */
 export type TransportRef = {
@@ -137,12 +140,6 @@ export type SetPriority = {
   priority: number;
 };
 
-/** `chat` */
-export type Chat = {
-  /** Message to everybody. */
-  text: string;
-};
-
 /** `moderate`: a decision of a host. */
 export type Moderate = { 'action': 'admit';
 /** Id of the participant. */
@@ -160,13 +157,27 @@ peerId: string, } | { 'action': 'mute';
 /** Id of the participant. */
 peerId: string;
 /** Kind of the producers; absent means all. */
-kind?: Kind, } | { 'action': 'remove';
+kind?: Kind, } | { 'action': 'muteAll';
+/** Kind of the producers; absent means all. */
+kind?: Kind, } | { 'action': 'askToUnmute';
+/** Id of the participant. */
+peerId: string, } | { 'action': 'stopSharing';
+/** Id of the participant. */
+peerId: string, } | { 'action': 'appointHost';
+/** Id of the participant. */
+peerId: string, } | { 'action': 'spotlight';
+/** Id of the participant; absent ends it. */
+peerId?: string, } | { 'action': 'setSharing';
+/** The new rule. */
+sharing: Sharing, } | { 'action': 'end', } | { 'action': 'remove';
 /** Id of the participant. */
 peerId: string;
 /** Whether it may not come back while the room exists; absent means that it may. */
 ban?: boolean, } | { 'action': 'setPolicy';
 /** The new policy. */
-policy: Policy;
+policy: Policy, } | { 'action': 'setChatPolicy';
+/** The new policy. */
+policy: ChatPolicy;
 };
 
 /** A STUN or TURN server, as `RTCPeerConnection` takes it. */
@@ -235,6 +246,8 @@ export type ParticipantSummary = {
   video: boolean;
   /** Role in the room. */
   role: Role;
+  /** Whether nothing arrives from it at the moment; absent means that something does. */
+  interrupted?: boolean;
 };
 
 /** `roomJoined` */
@@ -255,6 +268,10 @@ export type RoomJoined = {
   participantCount?: number;
   /** Participant that is speaking. */
   activeSpeaker?: string;
+  /** Participant that a host shows large to everybody. */
+  spotlight?: string;
+  /** Who may share screens; absent means everybody who may speak. */
+  sharing?: Sharing;
 };
 
 /** `participantCount`: how many participants a room has in which not all of them are listed */
@@ -359,6 +376,8 @@ export type NewPeer = {
   peerId: string;
   /** Name to show. */
   displayName?: string;
+  /** What it may do here; absent means that it is a speaker. */
+  role?: Role;
 };
 
 /** `peerLeft` */
@@ -391,20 +410,36 @@ export type RoleChanged = {
   role: Role;
 };
 
-/** `chat` as a notice */
-export type ChatNotice = {
-  /** Id of the sender. */
-  peerId: string;
-  /** Name of the sender. */
-  displayName?: string;
-  /** The message. */
-  text: string;
-};
-
 /** `policyChanged` */
 export type PolicyChanged = {
   /** The new policy. */
   policy: Policy;
+};
+
+/** `unmuteRequested`: a host asks to switch the microphone on */
+export type UnmuteRequested = {
+  /** Id of the host; absent for the operator. */
+  peerId?: string;
+};
+
+/** `spotlightChanged`: another participant is shown large to everybody, or none any more */
+export type SpotlightChanged = {
+  /** Id of the participant, perhaps the receiver's own; absent ends it. */
+  peerId?: string;
+};
+
+/** `sharingChanged` */
+export type SharingChanged = {
+  /** Who may share screens now. */
+  sharing: Sharing;
+};
+
+/** `interruptionChanged`: nothing arrives from a participant any more, or something arrives again */
+export type InterruptionChanged = {
+  /** Id of the participant. */
+  peerId: string;
+  /** Whether nothing arrives. */
+  interrupted: boolean;
 };
 
 /** `removed` */
@@ -516,6 +551,169 @@ export type ErrorPayload = {
   code: string;
 };
 
+/** Participants who may write chat messages and start polls. */
+export type ChatPolicy = 'everybody' | 'hosts';
+
+/** `chat`: a message of this participant */
+export type Chat = {
+  /** Text of the message. */
+  text: string;
+  /** Id of the only receiver; absent means everybody. */
+  to?: string;
+  /** Key that the client chooses. A message that is sent again with the same key is not delivered again. */
+  key?: string;
+};
+
+/** Reply to `chat` */
+export type ChatSent = {
+  /** Id of the message. Later messages and polls have higher ids. */
+  messageId: number;
+  /** Time at which the server received it, in milliseconds since 1970. */
+  sentAt: number;
+};
+
+/** Names a participant, who may have left. */
+export type NamedPeer = {
+  /** Id of the participant. */
+  peerId: string;
+  /** Name to show. */
+  displayName?: string;
+};
+
+/** `chat` as a notice, and a message in `conversation` */
+export type ChatMessage = {
+  /** Id of the message. Later messages and polls have higher ids. */
+  messageId: number;
+  /** Time at which the server received it, in milliseconds since 1970. */
+  sentAt: number;
+  /** Id that the sender had. */
+  peerId: string;
+  /** Name of the sender. */
+  displayName?: string;
+  /** The message. */
+  text: string;
+  /** The only receiver; absent means everybody. */
+  to?: NamedPeer;
+  /** Present, and true, where this participant has sent it. */
+  own?: boolean;
+  /** Key that this client gave it. */
+  key?: string;
+};
+
+/** `getConversation` */
+export type GetConversation = {
+  /** Id of the latest message that the client has; absent for none. */
+  after?: number;
+};
+
+/** `setHand` */
+export type SetHand = {
+  /** True to raise, false to lower. */
+  raised: boolean;
+  /** Id of the participant whose hand a host lowers; absent means one's own. */
+  peerId?: string;
+};
+
+/** `handRaised`, and a raised hand in `conversation` */
+export type HandRaised = {
+  /** Id of the owner, perhaps of this participant. */
+  peerId: string;
+  /** Name of the owner. */
+  displayName?: string;
+  /** Place in the order: hands that were raised earlier have lower numbers. */
+  number: number;
+};
+
+/** `react` */
+export type React = {
+  /** One of 👍 👏 ❤️ 😂 😮 🎉 🤔 👎. */
+  reaction: string;
+};
+
+/** `openPoll` */
+export type OpenPoll = {
+  /** Question to answer. */
+  question: string;
+  /** Answers to choose from, 2 to 10. */
+  options: Array<string>;
+};
+
+/** `vote` */
+export type Vote = {
+  /** Id of the poll. */
+  pollId: number;
+  /** Index of the answer. It replaces an earlier vote. */
+  option: number;
+};
+
+/** `closePoll` */
+export type ClosePoll = {
+  /** Id of the poll. */
+  pollId: number;
+};
+
+/** `pollOpened`, and a poll in `conversation` */
+export type Poll = {
+  /** Id of the poll. Later messages and polls have higher ids. */
+  pollId: number;
+  /** Time at which it was started, in milliseconds since 1970. */
+  sentAt: number;
+  /** Id that its author had. */
+  peerId: string;
+  /** Name of its author. */
+  displayName?: string;
+  /** Question to answer. */
+  question: string;
+  /** Answers to choose from. */
+  options: Array<string>;
+  /** Number of votes for each answer. */
+  votes: Array<number>;
+  /** Whether it has ended. */
+  closed: boolean;
+  /** Present, and true, where this participant has started it. */
+  own?: boolean;
+  /** Index of the answer that this participant has chosen. */
+  ownVote?: number;
+};
+
+/** `conversation` */
+export type Conversation = {
+  /** Messages that this participant may read, oldest first. */
+  messages: Array<ChatMessage>;
+  /** Who may write messages and start polls. */
+  chatPolicy: ChatPolicy;
+  /** Raised hands, first raised first. */
+  hands: Array<HandRaised>;
+  /** Polls, oldest first. */
+  polls: Array<Poll>;
+};
+
+/** `chatPolicyChanged` */
+export type ChatPolicyChanged = {
+  /** Who may write messages and start polls. */
+  policy: ChatPolicy;
+};
+
+/** `reaction` */
+export type Reaction = {
+  /** Id of the participant. */
+  peerId: string;
+  /** Name of the participant. */
+  displayName?: string;
+  /** Emoji to show for some seconds. */
+  reaction: string;
+};
+
+/** `pollChanged` */
+export type PollChanged = {
+  /** Id of the poll. */
+  pollId: number;
+  /** Number of votes for each answer. */
+  votes: Array<number>;
+  /** Whether it has ended. */
+  closed: boolean;
+};
+
 /** Every request with its payload and the payload of its reply. */
 export interface Requests {
   /** Answered by `routerRtpCapabilities`. */
@@ -559,7 +757,21 @@ export interface Requests {
   /** Answered by `stats`. */
   getStats: { payload: SubjectRef; reply: Stats };
   /** Answered by `done`. */
-  chat: { payload: Chat; reply: Empty };
+  chat: { payload: Chat; reply: ChatSent };
+  /** Answered by `conversation`. */
+  getConversation: { payload: GetConversation; reply: Conversation };
+  /** Answered by `done`. */
+  setHand: { payload: SetHand; reply: Empty };
+  /** Answered by `done`. */
+  react: { payload: React; reply: Empty };
+  /** Answered by `done`. */
+  openPoll: { payload: OpenPoll; reply: Empty };
+  /** Answered by `done`. */
+  vote: { payload: Vote; reply: Empty };
+  /** Answered by `done`. */
+  closePoll: { payload: ClosePoll; reply: Empty };
+  /** Answered by `done`. */
+  ping: { payload: Empty; reply: Empty };
   /** Answered by `done`. */
   requestToSpeak: { payload: Empty; reply: Empty };
   /** Answered by `done`. */
@@ -595,8 +807,19 @@ export interface Notices {
   roleChanged: RoleChanged;
   policyChanged: PolicyChanged;
   muted: Produced;
+  unmuteRequested: UnmuteRequested;
+  sharingStopped: Empty;
+  spotlightChanged: SpotlightChanged;
+  sharingChanged: SharingChanged;
+  interruptionChanged: InterruptionChanged;
   removed: Removed;
-  chat: ChatNotice;
+  chat: ChatMessage;
+  chatPolicyChanged: ChatPolicyChanged;
+  handRaised: HandRaised;
+  handLowered: PeerRef;
+  reaction: Reaction;
+  pollOpened: Poll;
+  pollChanged: PollChanged;
   error: ErrorPayload;
 }
 

@@ -47,6 +47,14 @@ export class FakeSignalling implements SignallingConnection {
     this.events.onDisconnected(100);
   }
 
+  setSilent(silent: boolean): void {
+    this.events.onSilence(silent);
+  }
+
+  wake(): void {
+    this.events.onWake();
+  }
+
   notify<T extends keyof Notices>(type: T, payload: Notices[T]): void {
     if (type === 'admitted') this.isInRoom = true;
     this.events.onNotice({ type, payload } as Notice);
@@ -93,6 +101,8 @@ export class FakeSignalling implements SignallingConnection {
         };
       case 'getParticipants':
         return { participants: Object.entries(this.roles).map(([peerId, role]) => ({ peerId, role })) };
+      case 'getConversation':
+        return { messages: [], chatPolicy: 'everybody', hands: [], polls: [] };
       case 'restartIce':
         return { transportId: payload.transportId, iceParameters: {} };
       default:

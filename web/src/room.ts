@@ -12,75 +12,34 @@
  */
 import { batch, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
 import { Consumers } from './consumers';
-import {
-  UnsupportedBrowser,
-  type CreateMedia,
-  type Media,
-  type TransportSignalling,
-} from './media';
+import { Conversation } from './conversation';
+import { Hosting } from './hosting';
+import { UnsupportedBrowser, type Media, type TransportSignalling } from './media';
 import { Moderation } from './moderation';
 import { NotificationList, type Notification } from './notificationList';
 import type { NotificationContent } from './notifications';
 import type { Participant } from './participant';
 import { ParticipantList } from './participantList';
-import { Producers, type LocalTracks } from './producers';
+import { Producers } from './producers';
 import type { Connected, Direction, Notice, Notices, RemovalReason, Role, RoomJoined, TransportCreated, Waiting } from './protocol';
-import { ConnectionLost, Refusal, type RoomSignalling, type SignallingConnection, type SignallingEvents } from './signalling';
+import { ConnectionLost, Refusal, type RoomSignalling, type SignallingConnection } from './signalling';
 import { backoffMs } from './signallingSocket';
 import { QualityMonitor } from './qualityMonitor';
 import type { RemoteProducer } from './remoteProducer';
+import { FINAL_REFUSALS, type Identity, type JoinFailure, type RoomOptions } from './roomOptions';
 import { Speakers } from './speakers';
 import { SpeakRequest } from './speakRequest';
 import { TransportRecovery } from './transportRecovery';
 import { parseVideoCodec, type VideoCodec } from './videoCodec';
 
+export type { Identity, JoinFailure, RoomOptions } from './roomOptions';
+
 export type Status = 'idle' | 'joining' | 'waiting' | 'live' | 'reconnecting' | 'left' | 'failed' | 'removed';
-
-/** Why joining failed; the page has a message for each reason. */
-export interface JoinFailure {
-  reason: 'unreachable' | 'unsupported' | 'refused';
-  /** The server's message. */
-  message: string;
-  /** The server's refusal code; empty for other reasons. */
-  code: string;
-}
-
-/** Who joins. */
-export interface Identity {
-  displayName: string;
-  /** Join token; empty where the room's name is enough. */
-  token: string;
-  /** Secret by which the server recognises this tab when it comes back. */
-  resume: string;
-}
-
-export interface RoomOptions {
-  roomId: string;
-  /** Returns who joins; called by `join`. */
-  identify(): Identity;
-  /** Codec from the page's URL; it takes precedence over the server's. */
-  codec: VideoCodec | null;
-  tracks: LocalTracks;
-  /** Whether the cameras of others are not to be received. */
-  saveData: ReadonlySignal<boolean>;
-  createSignalling(events: SignallingEvents): SignallingConnection;
-  createMedia: CreateMedia;
-}
 
 /** After this many failed attempts to join, the person is told that the server cannot be reached. */
 const JOIN_ATTEMPTS_MAX = 3;
 /** Interval at which a prepared connection is checked, so that a dead one is replaced before `join`. */
 const PREPARED_CHECK_MS = 15_000;
-/** Refusals that another attempt cannot change. */
-const FINAL_CODES = new Set([
-  'bad-request',
-  'banned',
-  'forbidden',
-  'invalid-token',
-  'limit-reached',
-  'room-locked',
-  'room-not-found',
-]);
 
 export class Room {
   readonly status = signal<Status>('idle');
@@ -103,10 +62,16 @@ export class Room {
   readonly hostPresent = signal(false);
   /** Whether the signalling connection is open. */
   readonly connected = signal(false);
+  /** Whether the signalling connection is open, but the server does not answer. */
+  readonly serverSilent = signal(false);
+  /** Whether this page has just not run for a while, and the server has not answered since. */
+  readonly wasAsleep = signal(false);
   readonly moderation: Moderation;
+  readonly hosting: Hosting;
   readonly speakRequest: SpeakRequest;
   readonly recovery: TransportRecovery;
   readonly quality: QualityMonitor;
+  readonly conversation: Conversation;
 
   private readonly signalling: SignallingConnection;
   private readonly producers: Producers;
@@ -133,14 +98,22 @@ export class Room {
       onConnected: (greeting) => this.handleConnected(greeting),
       onNotice: (notice) => this.handleNotice(notice),
       onDisconnected: () => this.handleDisconnect(),
+      onSilence: (silent) => this.handleSilence(silent),
+      onWake: () => this.handleWake(),
     });
     const signalling: RoomSignalling = {
       request: (type, payload) => this.signalling.request(type, payload),
       reportProblem: (content) => this.notify(content, 'bad'),
     };
     const canSend = () => this.status.value === 'live' && this.role.value !== 'viewer';
-    this.moderation = new Moderation(signalling);
+    this.moderation = new Moderation(signalling, (content) => this.notify(content));
+    this.hosting = new Hosting({
+      ownId: () => this.ownId,
+      participant: (id) => this.list.byId(id)?.identity,
+      notify: (content) => this.notify(content),
+    });
     this.speakRequest = new SpeakRequest(signalling, (content, tone) => this.notify(content, tone));
+    this.conversation = new Conversation(options.roomId, signalling, (content) => this.notify(content));
     this.producers = new Producers(options.tracks, signalling, canSend);
     this.consumers = new Consumers(this.list, signalling);
     this.quality = new QualityMonitor(
@@ -164,9 +137,14 @@ export class Room {
     return this.options.roomId;
   }
 
+  /** Our own id; empty without a connection. */
+  get ownId(): string {
+    return this.greeting?.peerId ?? '';
+  }
+
   /** Whether we are marked as speaking. */
   get isSpeaking(): boolean {
-    return this.speakers.marked.value.has(this.greeting?.peerId ?? '');
+    return this.speakers.marked.value.has(this.ownId);
   }
 
   /** Connects to the server and loads the media device, so that `join` is fast. Reports no problem. */
@@ -204,7 +182,7 @@ export class Room {
     this.end('left');
   }
 
-  /** Reconnects at once instead of waiting for the backoff to end. */
+  /** Reconnects at once instead of waiting for the backoff to end, or for a silent server. */
   retryNow(): void {
     this.signalling.retryNow();
   }
@@ -322,6 +300,7 @@ export class Room {
   private async startMedia(joined: RoomJoined, transports: RequestedTransports): Promise<void> {
     const { attempt } = this;
     this.applySnapshot(joined);
+    this.conversation.start(this.ownId);
     const [media, ...created] = await Promise.all([this.mediaReady, ...transports]);
     if (attempt !== this.attempt || !media) return;
     const iceServers = this.greeting?.iceServers ?? [];
@@ -331,6 +310,7 @@ export class Room {
     }
     batch(() => {
       this.failedAttempts = 0;
+      this.wasAsleep.value = false;
       this.status.value = 'live';
     });
     this.quality.start(media);
@@ -343,7 +323,7 @@ export class Room {
     if (error instanceof UnsupportedBrowser) return this.fail('unsupported', error.message);
     // After a lost connection our own earlier session may still occupy the last place.
     const isOwnPlace = error instanceof Refusal && error.code === 'limit-reached' && this.status.value === 'reconnecting';
-    if (error instanceof Refusal && FINAL_CODES.has(error.code ?? '') && !isOwnPlace) {
+    if (error instanceof Refusal && FINAL_REFUSALS.has(error.code ?? '') && !isOwnPlace) {
       return this.fail('refused', error.message, error.code);
     }
     // A lost connection is reopened and enters again; after other errors we retry on the same one.
@@ -361,6 +341,7 @@ export class Room {
   private applySnapshot(joined: RoomJoined): void {
     batch(() => {
       this.list.applySnapshot(joined);
+      this.hosting.applySnapshot(joined);
       this.title.value = joined.title ?? '';
       this.speakers.update(joined.activeSpeaker);
       // Servers without roles let everybody speak.
@@ -402,6 +383,8 @@ export class Room {
   private handleNotice(notice: Notice): void {
     if (!this.identity) return;
     this.moderation.handleNotice(notice);
+    this.conversation.handleNotice(notice);
+    this.hosting.handleNotice(notice);
     switch (notice.type) {
       case 'newPeer':
         return this.addParticipant(notice.payload);
@@ -442,6 +425,8 @@ export class Room {
       case 'policyChanged':
         // While joining, this notice states the present policy and is no change.
         return this.status.value === 'live' ? this.notify({ code: 'policyChanged', ...notice.payload }) : undefined;
+      case 'interruptionChanged':
+        return this.list.setInterrupted(notice.payload);
       case 'participantCount':
         this.list.participantCount.value = notice.payload.count;
         return;
@@ -474,7 +459,7 @@ export class Room {
   }
 
   private handleRoleChange({ peerId, role }: Notices['roleChanged']): void {
-    if (peerId === this.greeting?.peerId) return this.setOwnRole(role);
+    if (peerId === this.ownId) return this.setOwnRole(role);
     const participant = this.list.byId(peerId);
     if (participant) participant.role.value = role;
   }
@@ -520,6 +505,7 @@ export class Room {
   private handleDisconnect(): void {
     this.greeting = null;
     this.connected.value = false;
+    this.conversation.stop();
     this.speakers.clear();
     clearTimeout(this.retryTimer);
     if (this.status.value === 'joining') {
@@ -528,6 +514,20 @@ export class Room {
     } else if (this.status.value === 'live') {
       this.status.value = 'reconnecting';
     }
+  }
+
+  private handleSilence(silent: boolean): void {
+    this.serverSilent.value = silent;
+    // The server gave up the connection while this page slept.
+    if (silent && this.wasAsleep.value) this.signalling.retryNow();
+  }
+
+  private handleWake(): void {
+    this.wasAsleep.value = true;
+    this.signalling.request('ping', {}).then(
+      () => (this.wasAsleep.value = false),
+      () => undefined,
+    );
   }
 
   private async restartIce(transportId: string): Promise<void> {
@@ -558,6 +558,8 @@ export class Room {
     clearTimeout(this.retryTimer);
     clearInterval(this.preparedCheck);
     this.speakRequest.clear();
+    this.conversation.stop();
+    this.hosting.dismissUnmuteRequest();
     this.speakers.clear();
     for (const dispose of this.disposers.splice(0)) dispose();
     this.closeMedia();

@@ -9,13 +9,17 @@ export interface SignallingEvents {
   onNotice(notice: Notice): void;
   /** The connection was lost or could not be opened; the next attempt starts in `retryMs`. */
   onDisconnected(retryMs: number): void;
+  /** The connection is open and nothing arrives any more, or something does again. */
+  onSilence(silent: boolean): void;
+  /** This page did not run for a while: the device was asleep, or the browser had stopped the tab. */
+  onWake(): void;
 }
 
 /** A connection to the server that reconnects until it is closed; `SignallingSocket` implements it. */
 export interface SignallingConnection {
   open(): void;
   close(): void;
-  /** Reconnects at once instead of waiting for the backoff to end. */
+  /** Reconnects at once instead of waiting for the backoff to end, or for a silent server. */
   retryNow(): void;
   /** Rejects with `Refusal` when the server refuses, with `ConnectionLost` when no reply can come. */
   request<T extends RequestType>(type: T, payload: PayloadOf<T>): Promise<ReplyOf<T>>;

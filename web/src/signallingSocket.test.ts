@@ -5,13 +5,18 @@ import { ConnectionLost, Refusal } from './signalling';
 import { SignallingSocket, backoffMs } from './signallingSocket';
 
 class FakeWebSocket {
+  /** All requests but pings. */
   readonly sent: { type: string; payload: unknown; id: string }[] = [];
+  /** Whether pings are answered. */
+  answers = true;
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event?: { code: number }) => void) | null = null;
   closed = false;
 
   send(text: string): void {
-    this.sent.push(JSON.parse(text));
+    const request = JSON.parse(text);
+    if (request.type !== 'ping') this.sent.push(request);
+    else if (this.answers) queueMicrotask(() => this.deliver({ type: 'done', payload: {}, id: request.id }));
   }
 
   close(): void {
@@ -27,6 +32,7 @@ let webSockets: FakeWebSocket[];
 let connections: string[];
 let delays: number[];
 let notices: Notice[];
+let silences: boolean[];
 let socket: SignallingSocket;
 
 function latest(): FakeWebSocket {
@@ -41,13 +47,15 @@ function greet(): void {
 
 beforeEach(() => {
   vi.useFakeTimers();
-  [webSockets, connections, delays, notices] = [[], [], [], []];
+  [webSockets, connections, delays, notices, silences] = [[], [], [], [], []];
   socket = new SignallingSocket(
     'ws://test/ws',
     {
       onConnected: ({ peerId }) => connections.push(peerId),
       onDisconnected: (ms) => delays.push(ms),
       onNotice: (notice) => notices.push(notice),
+      onSilence: (silent) => silences.push(silent),
+      onWake: () => undefined,
     },
     () => {
       webSockets.push(new FakeWebSocket());
@@ -98,6 +106,27 @@ test('frames that cannot be parsed are ignored', () => {
 test('requests before the greeting are rejected', async () => {
   socket.open();
   await expect(socket.request('leaveRoom', {})).rejects.toBeInstanceOf(ConnectionLost);
+});
+
+test('a server that stops answering is reported, and the connection is replaced on request', async () => {
+  socket.open();
+  greet();
+  socket.retryNow();
+  expect(webSockets, 'a connection that works stays').toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(silences).toEqual([]);
+  latest().answers = false;
+  await vi.advanceTimersByTimeAsync(2_600);
+  expect(silences).toEqual([true]);
+  latest().deliver({ type: 'peerLeft', payload: { peerId: 'p' } });
+  expect(silences).toEqual([true, false]);
+  await vi.advanceTimersByTimeAsync(2_600);
+  const before = latest();
+  socket.retryNow();
+  expect([before.closed, webSockets.length]).toEqual([true, 2]);
+  greet();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(silences).toEqual([true, false, true, false]);
 });
 
 test('a lost WebSocket rejects pending requests and is opened again', async () => {

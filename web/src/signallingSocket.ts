@@ -3,10 +3,12 @@
  * reconnects after a loss. Knows frames and timeouts, not what a request means.
  *
  * 1. `open` opens a WebSocket. 2. The server sends `connected`; requests may be sent.
- * 3. Requests carry ids, replies are matched by id, all other frames are notices.
+ * 3. Requests carry ids, replies are matched by id, all other frames are notices. A request every second shows
+ * whether the server answers.
  * 4. When the WebSocket closes, pending requests fail, and it is opened again
  * after a growing, random delay, until `close`.
  */
+import { Heartbeat } from './heartbeat';
 import type {
   Connected,
   ErrorPayload,
@@ -56,6 +58,11 @@ export class SignallingSocket implements SignallingConnection {
   private greeted = false;
   /** Time until which the server is expected to come back from a restart. */
   private restartUntil = 0;
+  private readonly heartbeat = new Heartbeat({
+    sendPing: () => void this.request('ping', {}).catch(() => undefined),
+    onSilence: (silent) => this.events.onSilence(silent),
+    onWake: () => this.events.onWake(),
+  });
 
   constructor(
     private readonly url: string,
@@ -77,7 +84,9 @@ export class SignallingSocket implements SignallingConnection {
   }
 
   retryNow(): void {
-    if (!this.shouldReconnect || this.webSocket) return;
+    if (!this.shouldReconnect) return;
+    if (this.heartbeat.isSilent) this.handleLoss('no answer');
+    if (this.webSocket) return;
     this.attempt = 0;
     this.connect();
   }
@@ -116,6 +125,7 @@ export class SignallingSocket implements SignallingConnection {
     if (this.webSocket !== webSocket) return;
     const frame = parseFrame(data);
     if (!frame) return;
+    this.heartbeat.recordFrame();
     if (frame.id !== undefined) {
       this.handleReply(String(frame.id), frame);
       return;
@@ -125,6 +135,7 @@ export class SignallingSocket implements SignallingConnection {
       this.greeted = true;
       this.attempt = 0;
       this.restartUntil = 0;
+      this.heartbeat.start();
       this.events.onConnected(frame.payload as Connected);
       return;
     }
@@ -165,6 +176,7 @@ export class SignallingSocket implements SignallingConnection {
     const { webSocket } = this;
     this.webSocket = null;
     this.greeted = false;
+    this.heartbeat.stop();
     if (webSocket) {
       webSocket.onmessage = null;
       webSocket.onclose = null;

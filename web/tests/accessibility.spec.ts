@@ -2,6 +2,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { NO_MEDIA, ROOM, expect, test } from './callFixture';
+import { ChatPage, WITHOUT_DEVICES } from './chatPage';
 
 /** Fails on any violation of WCAG 2.2 A and AA, and of axe's best practices. */
 async function expectAccessible(page: Page, what: string): Promise<void> {
@@ -35,6 +36,34 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expectAccessible(carla.page, 'devices');
     await ben.leave();
     await expectAccessible(ben.page, 'after the call');
+  });
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`chat, raised hands and polls have no violation in ${colorScheme} colours`, NO_MEDIA, async ({ call }) => {
+    const ben = await call.join('ben', { ...WITHOUT_DEVICES, colorScheme });
+    await call.join('carla', WITHOUT_DEVICES);
+    await ben.page.keyboard.press('p');
+    await ben.page.getByRole('button', { name: 'Hand and reactions' }).click();
+    await ben.page.getByRole('button', { name: 'Raise hand' }).click();
+    await expect(ben.page.getByRole('list', { name: 'Raised hands' })).toBeVisible();
+    await expectAccessible(ben.page, 'call with a raised hand');
+    const chat = new ChatPage(ben);
+    await chat.open();
+    await chat.send('see https://example.org');
+    await chat.receiver.selectOption('carla');
+    await chat.send('for one');
+    await chat.expectTexts(['see https://example.org', 'for one']);
+    await expectAccessible(ben.page, 'chat');
+    await chat.showPolls();
+    await ben.page.getByRole('button', { name: 'New poll' }).click();
+    await expectAccessible(ben.page, 'new poll');
+    await ben.page.getByLabel('Question').fill('Tea?');
+    await ben.page.getByLabel('Answer 1').fill('Yes');
+    await ben.page.getByLabel('Answer 2').fill('No');
+    await ben.page.getByRole('button', { name: 'Start poll' }).click();
+    await ben.page.getByRole('radio', { name: /Yes/ }).check();
+    await expectAccessible(ben.page, 'polls');
   });
 }
 

@@ -7,6 +7,7 @@
 import { expect, test as base, type Browser, type BrowserContext, type Locator, type Page } from '@playwright/test';
 import { launch, type BrowserName } from './browsers';
 import { recordPolicyViolations } from './policyViolations';
+import { FreezableLine } from './freezableLine';
 import { Relay } from './relay';
 import { relayPage, type RelayPort } from './relayedCandidates';
 import { Server, freePort, sleep, type Environment } from './server';
@@ -180,6 +181,13 @@ export class CallParticipant {
   async leave(): Promise<void> {
     await this.page.getByRole('button', { name: 'Leave' }).click();
     await expect(this.page.getByRole('heading', { name: 'You left the meeting' })).toBeVisible();
+  }
+
+  /** Opens this participant's page once more, in another tab of the same browser. */
+  async openTab(): Promise<Page> {
+    const tab = await this.context.newPage();
+    await tab.goto(this.page.url());
+    return tab;
   }
 
   async closeWindow(): Promise<void> {
@@ -463,6 +471,7 @@ export class Call {
   private readonly contexts: BrowserContext[] = [];
   private readonly servers: Server[] = [];
   private readonly relays: Relay[] = [];
+  private readonly lines: FreezableLine[] = [];
   /** What the Content Security Policy forbade in the pages of this test. */
   readonly policyViolations: string[] = [];
 
@@ -491,6 +500,14 @@ export class Call {
     const relay = await Relay.start(mediaPort);
     this.relays.push(relay);
     return { server, relay };
+  }
+
+  /** Starts a server with lines of their own for one participant: for pages and signalling, and for media. */
+  async startServerBehindLine(environment: Environment = {}): Promise<{ server: Server; line: FreezableLine; relay: Relay }> {
+    const { server, relay } = await this.startServerBehindRelay(environment);
+    const line = await FreezableLine.start(server.port);
+    this.lines.push(line);
+    return { server, line, relay };
   }
 
   private async startServerOnOnePort(environment: Environment): Promise<{ server: Server; mediaPort: number }> {
@@ -547,6 +564,7 @@ export class Call {
   async close(): Promise<void> {
     for (const context of this.contexts) await context.close();
     for (const relay of this.relays) relay.stop();
+    for (const line of this.lines) line.stop();
     for (const server of this.servers) await server.stop();
   }
 

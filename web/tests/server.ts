@@ -52,6 +52,16 @@ export class Server {
     await this.end('SIGTERM');
   }
 
+  /** Stops the process without ending it: connections stay open, and nothing is answered. */
+  pause(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  /** Lets the process run on. */
+  resume(): void {
+    this.child?.kill('SIGCONT');
+  }
+
   /** Starts the server again on the same port. */
   async restart(): Promise<void> {
     await this.run();

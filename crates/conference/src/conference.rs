@@ -20,7 +20,9 @@ mod cleanup;
 mod config;
 mod consuming;
 mod containment;
+mod conversation;
 mod internal_requests;
+mod interruptions;
 mod joining;
 mod last_n;
 mod limited_actions;
@@ -30,6 +32,7 @@ mod metrics;
 mod moderation;
 mod outputs;
 mod panic_scope;
+mod peer_names;
 mod pending_commands;
 mod permissions;
 mod placement;
@@ -44,8 +47,10 @@ mod rooms;
 mod routing;
 mod scores;
 mod sessions;
+mod sharing;
 mod shutdown;
 mod speaker;
+mod spotlight;
 mod timers;
 mod tokens;
 mod transports;
@@ -71,7 +76,6 @@ use self::metrics::ConferenceMetrics;
 use self::outputs::Outputs;
 use self::panic_scope::PanicScope;
 use self::pending_commands::{CommandPurpose, PendingCommand, PendingCommands};
-use self::permissions::Permissions;
 use self::placement::Placement;
 use self::request_context::RequestContext;
 use self::reservations::Reservations;
@@ -80,10 +84,10 @@ use self::sessions::Sessions;
 use self::timers::{Timer, Timers};
 use crate::access::Grant;
 use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
-use crate::connect_request::{ConnectRequest, DialectKind, Namespace};
+use crate::connect_request::{ConnectRequest, DialectKind};
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext};
 use crate::message::{
-    CommandToken, Direction, Notice, PeerId, Policy, Refusal, Reply, Request, SessionId, ShardId,
+    CommandToken, Direction, Notice, Policy, Refusal, Reply, Request, SessionId, ShardId,
 };
 use crate::session::{Session, WaitingRequest};
 
@@ -224,6 +228,7 @@ impl Conference {
                 Timer::Reservation(room) => it.expire_reservation(&room),
                 Timer::Seats(room) => it.expire_seats(&room),
                 Timer::TokenExpiry(session) => it.expire_token(session),
+                Timer::Silence(session) => it.check_silence(session),
                 Timer::Presence(room) => it.tell_presence(&room),
                 Timer::ProducerScore(producer) => it.tell_producer_score(producer),
             });
@@ -337,31 +342,6 @@ impl Conference {
         });
     }
 
-    /// Returns the public name of a new connection.
-    fn choose_peer_id(&mut self, dialect: DialectKind, grant: Option<&Grant>) -> PeerId {
-        match (dialect, grant) {
-            (DialectKind::SocketIo(Namespace::Main), Some(Grant::User { id, .. })) => {
-                PeerId::from_user_id(id)
-            }
-            (DialectKind::SocketIo(_), _) => PeerId::generate(&mut self.rng, ""),
-            _ => PeerId::generate(&mut self.rng, "peer_"),
-        }
-    }
-
-    /// Returns the public name in the address of a protoo client, whose peers expect to know it by
-    /// that. A name that somebody has whom the client does not replace is not granted.
-    fn claimed_peer_id(&self, request: &ConnectRequest, grant: Option<&Grant>) -> Option<PeerId> {
-        let claimed = request.peer.as_deref();
-        let claimed = claimed.filter(|it| request.dialect == DialectKind::Protoo && is_name(it))?;
-        let peer = PeerId::from_user_id(claimed);
-        let room = request.room.as_deref().filter(|it| !it.is_empty());
-        let room = room.unwrap_or(&self.config.default_room);
-        let user = Permissions::for_grant(grant, room).ok()?.user;
-        let present = self.rooms.get(room).and_then(|it| it.anyone_named(&peer));
-        let is_free = present.is_none_or(|it| it.has_claimed_id && it.user == user);
-        (is_free && claimed.len() <= self.config.limits.name_len_max).then_some(peer)
-    }
-
     /// Returns whether a room that everybody may enter has a producer.
     fn is_known_to_send(&self, room: &str) -> bool {
         let room = self.rooms.get(room);
@@ -376,6 +356,7 @@ impl Conference {
         if self.sessions.get(session).is_none() {
             return;
         }
+        self.record_frame(session);
         if frame.len() > self.config.limits.frame_len_max {
             return self.close_session(session, CLOSE_TOO_LONG, "message too long");
         }
@@ -508,7 +489,7 @@ impl Conference {
             notified.credit_messages(MESSAGES_PER_PRODUCER);
         }
         let effects = self.sessions.encode_notice(session, notice);
-        let droppable = matches!(notice, Notice::Chat { .. } | Notice::Relayed { .. });
+        let droppable = notice.is_droppable();
         self.apply_as(session, effects, droppable);
     }
 
@@ -592,9 +573,4 @@ impl Conference {
         }
         self.admit_waiting(session);
     }
-}
-
-/// Returns whether a text can be the public name of a participant.
-fn is_name(text: &str) -> bool {
-    !text.trim().is_empty() && !text.contains(char::is_control)
 }

@@ -106,6 +106,11 @@ impl Dialect {
         matches!(self, Self::Undecided(..) | Self::Sfu(_) | Self::Call(_))
     }
 
+    /// Returns whether clients tell private chat messages from others.
+    pub(crate) const fn has_private_messages(&self) -> bool {
+        matches!(self, Self::Native(state) if state.is_extended())
+    }
+
     /// Decodes a frame.
     pub(crate) fn decode(&mut self, frame: &str) -> Result<Vec<Effect>, DecodeError> {
         match self {

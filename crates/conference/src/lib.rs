@@ -11,6 +11,7 @@ pub mod dialect;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod limits;
+mod liveness;
 pub mod message;
 pub mod names;
 mod relay_budget;

@@ -7,7 +7,34 @@ use serde::Deserialize;
 pub use watersmeet_engine::command::LOUDEST_MAX;
 
 /// Longest chat message, in bytes.
-pub const CHAT_LEN_MAX: usize = 4 * 1024;
+pub const CHAT_LEN_MAX: usize = 12 * 1024;
+
+/// Chat messages that a room keeps for participants who come later or come back.
+pub const CHAT_HISTORY_LEN_MAX: usize = 500;
+
+/// Bytes of these messages on the wire. An eighth of what may wait to be sent to a client.
+pub const CHAT_HISTORY_BYTES_MAX: usize = 128 << 10;
+
+/// Longest key by which a client recognises its own chat message, in bytes.
+pub const CHAT_KEY_LEN_MAX: usize = 64;
+
+/// Reactions that a participant may send per second, on average.
+pub const REACTIONS_PER_SECOND: u32 = 2;
+
+/// Reactions that a participant may send at once.
+pub const REACTIONS_BURST: u32 = 8;
+
+/// Longest question of a poll, in bytes.
+pub const POLL_QUESTION_LEN_MAX: usize = 512;
+
+/// Longest answer of a poll, in bytes.
+pub const POLL_OPTION_LEN_MAX: usize = 256;
+
+/// Fewest answers of a poll.
+pub const POLL_OPTIONS_MIN: usize = 2;
+
+/// Most answers of a poll.
+pub const POLL_OPTIONS_MAX: usize = 10;
 
 /// Bytes per second that a participant may make the server send to others: chat, relayed messages
 /// and free-form data, counted once for each receiver.

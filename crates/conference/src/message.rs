@@ -4,6 +4,7 @@
 //! Every dialect translates between these and its own frames. This module does not handle frames,
 //! sockets or media, and must not contain fields that only one dialect needs.
 
+mod conversation;
 mod ids;
 mod media;
 mod notice;
@@ -13,6 +14,10 @@ mod reply;
 mod request;
 mod role;
 
+pub use self::conversation::{
+    Author, ChatMessage, ChatPolicy, ChatRequest, ConversationSnapshot, PollRequest, PollState,
+    REACTIONS, RaisedHand, ReadMessage,
+};
 pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
 pub use self::notice::{Applicant, Notice, RemovalReason, overall_score};
@@ -22,4 +27,4 @@ pub use self::participant::{
 pub use self::refusal::Refusal;
 pub use self::reply::Reply;
 pub use self::request::{JoinRequest, Moderation, Request};
-pub use self::role::{Policy, Role};
+pub use self::role::{Policy, Role, Sharing};

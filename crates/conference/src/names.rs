@@ -13,6 +13,24 @@ pub fn clean_name(name: &str) -> Cow<'_, str> {
     Cow::Owned(kept.trim().to_owned())
 }
 
+/// Returns whether a text can be the public name of a participant.
+pub(crate) fn is_peer_name(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains(char::is_control)
+}
+
+/// Returns a message without marks that turn the direction of the text behind them (Unicode UAX #9).
+/// Marks that only order neighbouring letters stay, since Arabic and Hebrew need them.
+pub(crate) fn clean_message(text: &str) -> Cow<'_, str> {
+    if !text.contains(turns_direction) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(turns_direction, ""))
+}
+
+fn turns_direction(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn is_removed(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -37,6 +55,15 @@ mod tests {
         assert_eq!(clean_name("ana\u{202e}nimda"), "ananimda");
         assert_eq!(clean_name("\u{2066}a\u{0}b\u{feff} "), "ab");
         assert_eq!(clean_name("\u{200b}\u{2069}"), "");
+    }
+
+    #[test]
+    fn message_loses_what_turns_it_and_keeps_line_breaks_and_marks() {
+        assert_eq!(clean_message("a\u{202e}b\u{2066}\nc"), "ab\nc");
+        assert_eq!(
+            clean_message("(\u{200f}ליל)\u{200e}"),
+            "(\u{200f}ליל)\u{200e}"
+        );
     }
 
     #[test]

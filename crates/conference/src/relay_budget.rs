@@ -54,7 +54,7 @@ impl RelayBudget {
 }
 
 /// Returns the length of a value as JSON. A control character takes six bytes there.
-fn json_len(value: &impl Serialize) -> usize {
+pub(crate) fn json_len(value: &impl Serialize) -> usize {
     let mut counter = ByteCounter(0);
     // Writing to the counter cannot fail, and all values have a JSON form.
     let _ = serde_json::to_writer(&mut counter, value);

@@ -2,6 +2,8 @@
 //! sends no messages.
 
 mod audience;
+mod conversation;
+mod hosting;
 mod last_n;
 mod presence;
 mod speaker;
@@ -17,6 +19,9 @@ use crate::message::{
 };
 use crate::seats::{Identity, ResumeKey, Seats};
 
+use self::conversation::Conversation;
+pub(crate) use self::conversation::{ChatEntry, NewPoll, PersonId};
+pub(crate) use self::hosting::Hosting;
 use self::last_n::LastN;
 pub(crate) use self::presence::{Presence, PresenceChange, PresenceLog, Scope, Visibility};
 use self::speaker::RoomSpeaker;
@@ -50,12 +55,16 @@ pub(crate) struct Room {
     pub(crate) seats: Seats,
     /// Participants that may not come back.
     pub(crate) bans: Bans,
+    /// What hosts have decided for everybody.
+    pub(crate) hosting: Hosting,
     /// Number of the next session that enters or waits.
     next_number: u64,
     /// Changes of presence that were not told yet, and what was told of the number of participants.
     presence_log: PresenceLog,
     /// Active speaker, and the one of whom the participants were told last.
     pub(crate) speaker: RoomSpeaker,
+    /// Chat, raised hands and polls.
+    pub(crate) conversation: Conversation,
     /// Order of the cameras, where participants are sent only some.
     pub(crate) last_n: LastN,
     /// Voices that each participant is sent, the loudest ones; 0 means all.
@@ -100,12 +109,16 @@ pub(crate) struct Participant {
     pub device: Option<Arc<ClientDevice>>,
     /// Role in the room.
     pub role: Role,
+    /// Whether nothing arrives from the participant at the moment.
+    pub is_interrupted: bool,
     /// Whether the participant may receive media.
     pub can_subscribe: bool,
     /// Secret by which its client is recognised when it comes back.
     pub resume: Option<ResumeKey>,
     /// Visibility of the participant to others, and of others to it. The room decides it on entry.
     pub presence: Presence,
+    /// Person that the participant is, also after it has come back. The room decides it on entry.
+    pub person: PersonId,
 }
 
 impl Room {
@@ -125,9 +138,11 @@ impl Room {
             reserved_until: None,
             seats: Seats::default(),
             bans: Bans::default(),
+            hosting: Hosting::default(),
             next_number: 0,
             presence_log: PresenceLog::default(),
             speaker: RoomSpeaker::default(),
+            conversation: Conversation::default(),
             last_n: LastN::new(forwarding.last_n_video),
             top_n_audio: forwarding.top_n_audio,
         }
@@ -149,6 +164,7 @@ impl Room {
     /// Adds a participant and returns its number. Up to `presence_max` participants are listed.
     pub(crate) fn enter(&mut self, mut participant: Participant, presence_max: usize) -> u64 {
         participant.presence = self.presence_on_join(participant.role, presence_max);
+        participant.person = self.conversation.people.recognise(&participant.identity());
         self.count_entry(participant.presence);
         let number = self.next_number();
         self.participants.insert(number, participant);
@@ -404,6 +420,18 @@ impl Room {
         Some(participant)
     }
 
+    /// Records whether nothing arrives from a participant. Returns the participant, or `None` when that was
+    /// known already or it is not in the room.
+    pub(crate) fn set_interrupted(
+        &mut self,
+        number: u64,
+        is_interrupted: bool,
+    ) -> Option<&Participant> {
+        let participant = self.participants.get_mut(&number)?;
+        let before = std::mem::replace(&mut participant.is_interrupted, is_interrupted);
+        (before != is_interrupted).then_some(participant)
+    }
+
     /// Sets the display name of a participant and returns the previous one.
     pub(crate) fn set_display_name(
         &mut self,
@@ -471,6 +499,7 @@ impl Participant {
             claimed_user: self.claimed_user.clone(),
             device: self.device.clone(),
             role: self.role,
+            is_interrupted: self.is_interrupted,
             producers,
         }
     }

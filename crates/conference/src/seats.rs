@@ -55,13 +55,15 @@ impl Identity {
 
 /// A seat that waits for its participant.
 #[derive(Debug)]
-struct Seat {
+pub(crate) struct Seat {
     /// Proofs of its participant.
-    identity: Identity,
+    pub identity: Identity,
     /// Role of its participant.
-    role: Role,
+    pub role: Role,
+    /// Whether a host showed its participant large to everybody.
+    pub is_spotlit: bool,
     /// Time at which it is given up.
-    until: Time,
+    pub until: Time,
 }
 
 /// Seats of a room, oldest first.
@@ -75,26 +77,30 @@ pub(crate) struct Seats {
 
 impl Seats {
     /// Keeps the seat of a participant that is recognised.
-    pub(crate) fn keep(&mut self, identity: Identity, role: Role, until: Time) {
-        if identity.is_empty() {
+    pub(crate) fn keep(&mut self, seat: Seat) {
+        if seat.identity.is_empty() {
             return;
         }
-        self.seats.retain(|it| !it.identity.matches(&identity));
+        self.seats.retain(|it| !it.identity.matches(&seat.identity));
         if self.seats.len() >= SEATS_MAX {
             self.seats.remove(0);
         }
-        self.seats.push(Seat {
-            identity,
-            role,
-            until,
-        });
+        self.seats.push(seat);
     }
 
     /// Returns the role of a participant that comes back.
     pub(crate) fn role_of(&self, identity: &Identity) -> Option<Role> {
-        let mut seats = self.seats.iter();
-        let seat = seats.find(|it| it.identity.matches(identity));
-        seat.map(|it| it.role)
+        self.of(identity).map(|it| it.role)
+    }
+
+    /// Returns whether a host showed a participant that comes back large to everybody.
+    pub(crate) fn is_spotlit(&self, identity: &Identity) -> bool {
+        self.of(identity).is_some_and(|it| it.is_spotlit)
+    }
+
+    /// Returns the seat of a participant.
+    fn of(&self, identity: &Identity) -> Option<&Seat> {
+        self.seats.iter().find(|it| it.identity.matches(identity))
     }
 
     /// Removes the seat of a participant, which has come back or may not.
@@ -146,12 +152,21 @@ mod tests {
         }
     }
 
+    fn seat(identity: Identity, role: Role, until: Time) -> Seat {
+        Seat {
+            identity,
+            role,
+            is_spotlit: false,
+            until,
+        }
+    }
+
     #[test]
     fn the_oldest_seat_is_given_up_when_there_are_too_many() {
         let mut seats = Seats::default();
         let until = Time::from_millis(1);
         for n in 0..=SEATS_MAX {
-            seats.keep(client(&format!("secret {n}")), Role::Speaker, until);
+            seats.keep(seat(client(&format!("secret {n}")), Role::Speaker, until));
         }
         assert_eq!(seats.role_of(&client("secret 0")), None);
         assert_eq!(seats.role_of(&client("secret 1")), Some(Role::Speaker));
@@ -164,7 +179,7 @@ mod tests {
         assert!(!nobody.matches(&Identity::default()));
         assert!(!nobody.matches(&client("x")));
         let mut seats = Seats::default();
-        seats.keep(nobody, Role::Host, Time::from_millis(1));
+        seats.keep(seat(nobody, Role::Host, Time::from_millis(1)));
         assert!(!seats.expects_host());
     }
 
@@ -172,8 +187,8 @@ mod tests {
     fn one_timer_runs_at_a_time() {
         let mut seats = Seats::default();
         assert_eq!(seats.start_timer(), None);
-        seats.keep(client("a"), Role::Host, Time::from_millis(5));
-        seats.keep(client("b"), Role::Host, Time::from_millis(9));
+        seats.keep(seat(client("a"), Role::Host, Time::from_millis(5)));
+        seats.keep(seat(client("b"), Role::Host, Time::from_millis(9)));
         assert_eq!(seats.start_timer(), Some(Time::from_millis(5)));
         assert_eq!(seats.start_timer(), None);
         seats.expire(Time::from_millis(5));

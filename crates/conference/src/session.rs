@@ -9,7 +9,8 @@ use watersmeet_wire::units::{Time, TokenBucket};
 
 use crate::connect_request::ClientKey;
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
-use crate::limits::ConferenceLimits;
+use crate::limits::{ConferenceLimits, REACTIONS_BURST, REACTIONS_PER_SECOND};
+use crate::liveness::Liveness;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 use crate::relay_budget::RelayBudget;
 
@@ -26,8 +27,12 @@ pub(crate) struct Session {
     is_failed: bool,
     /// Limit of its message rate.
     rate: MessageRate,
+    /// When something arrived from its client last.
+    liveness: Liveness,
     /// Limit of what it makes the server send to others.
     relay_budget: RelayBudget,
+    /// Limit of its reactions.
+    reactions: TokenBucket,
     /// Token of the connect request. It was valid at that time and may have expired since.
     token: Option<Token>,
     /// Whether joining any room requires a token.
@@ -97,7 +102,9 @@ impl Session {
             dialect,
             is_failed: false,
             rate: MessageRate::new(limits),
+            liveness: Liveness::default(),
             relay_budget: RelayBudget::default(),
+            reactions: TokenBucket::new(REACTIONS_PER_SECOND, REACTIONS_BURST),
             token: token.map(Token),
             token_required,
             client: None,
@@ -204,9 +211,24 @@ impl Session {
         self.rate.count(now)
     }
 
+    /// Returns when something arrived from its client last.
+    pub(crate) const fn liveness(&mut self) -> &mut Liveness {
+        &mut self.liveness
+    }
+
     /// Returns the limit of what it makes the server send to others.
     pub(crate) const fn relay_budget(&mut self) -> &mut RelayBudget {
         &mut self.relay_budget
+    }
+
+    /// Counts a reaction. Returns false, and counts nothing, when there were too many.
+    pub(crate) fn may_react(&mut self, now: Time) -> bool {
+        self.reactions.try_take(now, 1)
+    }
+
+    /// Returns whether its client tells private messages from others.
+    pub(crate) const fn has_private_messages(&self) -> bool {
+        self.dialect.has_private_messages()
     }
 
     /// Allows more messages, because announced producers make the client send them.

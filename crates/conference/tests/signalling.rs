@@ -11,12 +11,18 @@
 mod audience;
 #[path = "signalling/call.rs"]
 mod call;
+#[path = "signalling/conversation.rs"]
+mod conversation;
 #[path = "signalling/harness.rs"]
 mod harness;
 #[path = "signalling/hostile_frames.rs"]
 mod hostile_frames;
+#[path = "signalling/hosting.rs"]
+mod hosting;
 #[path = "signalling/interleavings.rs"]
 mod interleavings;
+#[path = "signalling/interruptions.rs"]
+mod interruptions;
 #[path = "signalling/last_n.rs"]
 mod last_n;
 #[path = "signalling/lifecycle.rs"]

@@ -4,6 +4,8 @@
 //! Ids are chosen by the caller, which may therefore refer to an object before the command that
 //! creates it is answered. Nothing here holds state or does work.
 
+use std::time::Duration;
+
 use thiserror::Error;
 use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpCodecCapability,
@@ -188,6 +190,11 @@ pub enum Command {
         /// Transport to read.
         transport: TransportId,
     },
+    /// Reads for how long nothing has arrived on a transport. Replies [`Reply::TransportSilence`].
+    TransportSilence {
+        /// Transport to read.
+        transport: TransportId,
+    },
     /// Reads a producer's statistics. Replies [`Reply::ProducerStats`].
     ProducerStats {
         /// Producer to read.
@@ -276,6 +283,8 @@ pub enum Reply {
     },
     /// Statistics of a transport.
     TransportStats(Box<TransportStats>),
+    /// Time for which nothing has arrived on a transport, to a tenth of a second.
+    TransportSilence(Duration),
     /// Statistics of a producer, one entry per stream.
     ProducerStats(Vec<ProducerStats>),
     /// Statistics of a consumer.

@@ -1,10 +1,14 @@
-/** Buttons of a call: microphone, camera, saving data, devices or request to speak, leave. */
+/** Buttons of a call: microphone, camera, saving data, hand and reactions, devices or request to speak, leave. */
 import type { ComponentChildren } from 'preact';
+import { useId } from 'preact/hooks';
 import type { App } from '../app';
+import type { Device, DeviceError } from '../capture';
 import { t } from '../i18n/translate';
 import type { Room } from '../room';
+import { ReactionControl } from './ReactionControl';
 import { ShareControl } from './ShareControl';
 import { CameraIcon, HandIcon, LeaveIcon, MicIcon, SaveDataIcon, TuneIcon } from './icons';
+import { deviceErrorText } from './messages';
 
 export function CallControls({ app, room, openDevices }: { app: App; room: Room; openDevices(): void }) {
   const isViewer = room.role.value === 'viewer';
@@ -16,6 +20,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
         label={microphoneLabel(isViewer, microphoneLive)}
         shortcut="m"
         off={!microphoneLive}
+        problem={microphoneProblem(app, isViewer)}
         unavailable={isViewer}
         onClick={() => app.toggle('microphone')}
       >
@@ -25,6 +30,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
         label={cameraLabel(isViewer, app.saveData.value, cameraLive)}
         shortcut="v"
         off={!cameraLive}
+        problem={problemText('camera', isViewer ? null : app.capture.cameraError.value)}
         unavailable={isViewer || app.saveData.value}
         onClick={() => app.toggle('camera')}
       >
@@ -34,6 +40,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
       <Control label={t('controls.saveData')} pressed={app.saveData.value} onClick={() => app.toggleSaveData()}>
         <SaveDataIcon />
       </Control>
+      <ReactionControl room={room} />
       {isViewer ? (
         <button
           type="button"
@@ -68,19 +75,34 @@ function cameraLabel(isViewer: boolean, saving: boolean, live: boolean): string 
   return t(live ? 'device.cameraOff' : 'device.cameraOn');
 }
 
+/** What is wrong with the microphone; empty when all is well. Talking while muted is no fault of it. */
+function microphoneProblem({ capture }: App, isViewer: boolean): string {
+  if (isViewer) return '';
+  if (capture.microphoneProblem.value === 'silent') return t('microphone.silent');
+  return problemText('microphone', capture.microphoneError.value);
+}
+
+function problemText(device: Device, error: DeviceError | null): string {
+  return error ? deviceErrorText(device, error) : '';
+}
+
 interface ControlProps {
   label: string;
   shortcut?: string;
   off?: boolean;
   /** State of a switch; absent for other buttons. */
   pressed?: boolean;
+  /** What is wrong with the device; empty or absent when all is well. */
+  problem?: string;
   /** Keeps focus and label, but does nothing. */
   unavailable?: boolean;
   children: ComponentChildren;
   onClick(): void;
 }
 
-function Control({ label, shortcut, off = false, unavailable = false, pressed, children, onClick }: ControlProps) {
+function Control({ label, shortcut, off = false, problem = '', unavailable = false, pressed, children, onClick }: ControlProps) {
+  const id = useId();
+  const named = shortcut ? `${label} (${shortcut.toUpperCase()})` : label;
   return (
     <button
       type="button"
@@ -89,10 +111,21 @@ function Control({ label, shortcut, off = false, unavailable = false, pressed, c
       aria-pressed={pressed}
       aria-disabled={unavailable}
       aria-keyshortcuts={shortcut}
-      title={shortcut ? `${label} (${shortcut.toUpperCase()})` : label}
+      aria-describedby={problem ? id : undefined}
+      title={problem || named}
       onClick={onClick}
     >
       {children}
+      {problem && (
+        <span class="problem-badge" aria-hidden="true">
+          !
+        </span>
+      )}
+      {problem && (
+        <span id={id} hidden>
+          {problem}
+        </span>
+      )}
     </button>
   );
 }

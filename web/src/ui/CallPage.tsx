@@ -3,24 +3,42 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { App } from '../app';
 import { CallLayout } from '../callLayout';
-import type { Device, DeviceError } from '../capture';
 import { formatNumber, t } from '../i18n/translate';
 import type { Notification } from '../notificationList';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { CallControls } from './CallControls';
+import { ChatButton } from './ChatButton';
+import { ConnectionBanner, ConnectionStatus } from './ConnectionStatus';
 import { CopyLinkButton } from './CopyLinkButton';
+import { DeviceProblem } from './DeviceProblem';
 import { DevicesDialog } from './DevicesDialog';
-import { CloseIcon, Mark, PeopleIcon, SoundIcon } from './icons';
+import { LeaveDialog } from './LeaveDialog';
+import { CloseIcon, Mark, PeopleIcon } from './icons';
 import { LayoutMenu, toggleFullScreen } from './LayoutMenu';
+import { onDemand } from './onDemand';
 import { ParticipantsPanel } from './ParticipantsPanel';
 import { HostRequests } from './HostRequests';
 import { RemoteAudio } from './RemoteAudio';
 import { Stage } from './Stage';
+import { UnmuteRequest } from './UnmuteRequest';
 import { labelOf, notificationText } from './messages';
+
+const loadChatPanel = () => import('./ChatPanel').then(({ ChatPanel }) => ChatPanel);
+const ChatPanel = onDemand(loadChatPanel);
 
 export function CallPage({ app, room }: { app: App; room: Room }) {
   const panelOpen = useSignal(false);
+  const { chat, hands } = room.conversation;
+  const togglePanel = () => {
+    panelOpen.value = !panelOpen.value;
+    if (panelOpen.value) chat.close();
+  };
+  const toggleChat = () => {
+    if (chat.isOpen.value) return chat.close();
+    panelOpen.value = false;
+    chat.open();
+  };
   const devicesOpen = useSignal(false);
   // The button that was pressed is gone: the keyboard goes on here, and screen readers say where that is.
   const heading = useRef<HTMLHeadingElement>(null);
@@ -29,10 +47,12 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
   useShortcuts({
     m: () => app.toggle('microphone'),
     v: () => app.toggle('camera'),
-    p: () => (panelOpen.value = !panelOpen.value),
+    p: togglePanel,
+    c: toggleChat,
+    h: () => hands.toggle(),
     f: toggleFullScreen,
   });
-  useDeviceErrors(app, room);
+  useChatLoaded();
   const participants = room.participants.value;
   return (
     <div class="call">
@@ -45,6 +65,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
         <div class="bar-end">
           <LayoutMenu layout={layout} />
           <CopyLinkButton link={app.link} />
+          <ChatButton room={room} onClick={toggleChat} />
           <button
             type="button"
             class="chip"
@@ -52,7 +73,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
             aria-expanded={panelOpen.value}
             aria-keyshortcuts="p"
             title={`${t('people.title')} (P)`}
-            onClick={() => (panelOpen.value = !panelOpen.value)}
+            onClick={togglePanel}
           >
             <PeopleIcon />
             <span>{formatNumber(participants.length + 1)}</span>
@@ -63,20 +84,36 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
         <div class="floor">
           <Stage app={app} room={room} layout={layout} />
           <div class="notices">
-            <Banner app={app} room={room} />
-            {!panelOpen.value && <HostRequests room={room} showPanel={() => (panelOpen.value = true)} />}
+            <ConnectionBanner app={app} room={room} />
+            <DeviceProblem app={app} openDevices={() => (devicesOpen.value = true)} />
+            <UnmuteRequest app={app} room={room} />
+            {!panelOpen.value && <HostRequests room={room} showPanel={togglePanel} />}
             <Notifications room={room} />
           </div>
         </div>
         {panelOpen.value && <ParticipantsPanel app={app} room={room} close={() => (panelOpen.value = false)} />}
+        {chat.isOpen.value && (
+          <ChatPanel room={room} close={() => chat.close()} onFailure={() => failToOpen(room)} />
+        )}
       </main>
       <CallControls app={app} room={room} openDevices={() => (devicesOpen.value = true)} />
       {devicesOpen.value && <DevicesDialog capture={app.capture} close={() => (devicesOpen.value = false)} />}
+      {app.leaveGuard.asking.value && <LeaveDialog guard={app.leaveGuard} />}
       {participants.map((participant) => (
         <Sounds key={participant.id} app={app} participant={participant} />
       ))}
     </div>
   );
+}
+
+/** Loads the code of the chat in advance, so that it opens at once, also while the server is out of reach. */
+function useChatLoaded(): void {
+  useEffect(() => void loadChatPanel().catch(() => undefined), []);
+}
+
+function failToOpen(room: Room): void {
+  room.conversation.chat.close();
+  room.notify({ code: 'chatNotLoaded' }, 'bad');
 }
 
 /** What is heard of a participant: the voice, and the sound of shared screens. */
@@ -93,50 +130,6 @@ function Sounds({ app, participant }: { app: App; participant: Participant }) {
         />
       ),
   );
-}
-
-function ConnectionStatus({ room }: { room: Room }) {
-  const status = room.status.value;
-  const [tone, text] =
-    status === 'joining'
-      ? ['waiting', t('connection.joining')]
-      : status === 'reconnecting'
-        ? ['bad', t('connection.reconnecting')]
-        : room.recovery.impaired.value
-          ? ['bad', t('connection.impaired')]
-          : ['good', t('connection.live')];
-  return (
-    <p class={`connection ${tone}`} role="status" aria-label={t('connection.label')}>
-      <span class="dot" aria-hidden="true" />
-      <span class="connection-text">{text}</span>
-    </p>
-  );
-}
-
-/** A present problem, with the button that may solve it. */
-function Banner({ app, room }: { app: App; room: Room }) {
-  if (room.status.value === 'reconnecting') {
-    return (
-      <div class="banner" role="alert">
-        <span>{t('banner.reconnecting')}</span>
-        <button class="button small" type="button" onClick={() => room.retryNow()}>
-          {t('banner.tryNow')}
-        </button>
-      </div>
-    );
-  }
-  if (app.audioBlocked.value) {
-    return (
-      <div class="banner" role="alert">
-        <SoundIcon />
-        <span>{t('banner.audioBlocked')}</span>
-        <button class="button small" type="button" onClick={() => (app.audioBlocked.value = false)}>
-          {t('banner.playSound')}
-        </button>
-      </div>
-    );
-  }
-  return null;
 }
 
 function Notifications({ room }: { room: Room }) {
@@ -174,18 +167,6 @@ function NotificationButton({ room, notification }: { room: Room; notification: 
       {t('notification.saveDataOffer.button')}
     </button>
   );
-}
-
-/** Shows a notification when a device fails during the call. */
-function useDeviceErrors(app: App, room: Room): void {
-  const failures = app.capture.failures.value;
-  useEffect(() => {
-    const { camera, microphone } = failures;
-    const notify = (device: Device | 'both', error: DeviceError) =>
-      room.notify({ code: 'deviceFailed', device, error }, 'bad');
-    if (camera) notify(camera === microphone ? 'both' : 'camera', camera);
-    if (microphone && microphone !== camera) notify('microphone', microphone);
-  }, [failures, room]);
 }
 
 /** Runs actions on single letters, except while the person types. */

@@ -6,7 +6,7 @@ import { Brand } from './Brand';
 export function LeftPage({ app }: { app: App }) {
   const end = app.removal.value ?? 'left';
   // Joining again makes no sense after a removal, or when the room is closed.
-  const rejoinLabel = end === 'removed' || end === 'room-closed' ? '' : t(`left.${end}.rejoin`);
+  const rejoinLabel = end === 'removed' || end === 'room-closed' || end === 'ended' ? '' : t(`left.${end}.rejoin`);
   const room = (
     <strong>
       <bdi>{app.roomTitle.value}</bdi>

@@ -35,6 +35,11 @@ export function LobbyPage({ app }: { app: App }) {
               <span>{joinFailureText(failure, app.token.value !== '')}</span>
             </p>
           )}
+          {app.otherTabs.isPresent.value && (
+            <p class="quiet" role="status">
+              {t('lobby.otherTab')}
+            </p>
+          )}
           <TextField
             label={t('lobby.yourName')}
             value={app.name.value}

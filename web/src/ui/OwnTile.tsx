@@ -6,6 +6,7 @@ import type { PlacedTile } from '../tileLayout';
 import { ownCauseText } from './messages';
 import { QualityMark } from './QualityMark';
 import { Tile } from './Tile';
+import { TileSigns } from './TileSigns';
 import { VideoPlayer } from './VideoPlayer';
 
 export function OwnTile({ app, room, place }: { app: App; room: Room; place: PlacedTile }) {
@@ -21,10 +22,11 @@ export function OwnTile({ app, room, place }: { app: App; room: Room; place: Pla
       caption={place.floating || !app.name.value ? t('people.you') : named}
       label={named}
       place={place}
-      person={{ muted: !app.microphoneLive.value, speaking: room.isSpeaking }}
+      person={{ muted: !app.microphoneLive.value, speaking: room.isSpeaking, spotlit: room.hosting.spotlight.value === room.ownId }}
     >
       {track && <VideoPlayer track={track} mirrored label={t('device.yourCamera')} />}
       {paused && <p class="tile-note">{t('tile.ownPaused')}</p>}
+      <TileSigns room={room} id={room.conversation.ownId} />
       {cause && <QualityMark reason={ownCauseText(cause)} />}
     </Tile>
   );

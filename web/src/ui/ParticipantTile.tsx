@@ -11,6 +11,7 @@ import { causeText, labelOf } from './messages';
 import { HeldBackNote } from './HeldBackNote';
 import { QualityMark } from './QualityMark';
 import { Tile } from './Tile';
+import { TileSigns } from './TileSigns';
 import { TileTools } from './TileTools';
 import { VideoPlayer, type PictureState } from './VideoPlayer';
 
@@ -33,15 +34,20 @@ export function ParticipantTile({ app, room, layout, participant, place, isMain 
   const isRefused = camera !== null && app.saveData.value;
   const loading = camera !== null && !isRefused && !heldBack && !(track && picture.value.isLoaded);
   const frozenS = track ? picture.value.frozenS : 0;
-  const cause = heldBack ? null : participant.cause.value;
+  const interrupted = participant.interrupted.value;
+  const cause = heldBack || interrupted ? null : participant.cause.value;
   return (
     <Tile
       name={label}
       caption={label}
       place={place}
-      person={{ muted: !participant.microphoneOn.value, speaking: room.speakers.marked.value.has(participant.id) }}
+      person={{
+        muted: !participant.microphoneOn.value,
+        speaking: room.speakers.marked.value.has(participant.id),
+        spotlit: room.hosting.spotlight.value === participant.id,
+      }}
       loading={loading}
-      frozen={frozenS > 0}
+      frozen={frozenS > 0 || interrupted}
       tools={<TileTools layout={layout} tileKey={place.key} label={label} canFill={isMain && track !== null} />}
     >
       {track && camera && (
@@ -53,9 +59,15 @@ export function ParticipantTile({ app, room, layout, participant, place, isMain 
         />
       )}
       {loading && <span class="tile-loading" role="img" aria-label={t('tile.loading')} />}
-      {frozenS > 0 && <p class="tile-note">{t('tile.frozen', { seconds: frozenS })}</p>}
-      {heldBack && <HeldBackNote reason={heldBack} />}
-      {isRefused && <p class="tile-note">{t('tile.notReceiving')}</p>}
+      {interrupted && (
+        <p class="tile-note" role="status">
+          {t('tile.interrupted', { name: label })}
+        </p>
+      )}
+      {!interrupted && frozenS > 0 && <p class="tile-note">{t('tile.frozen', { seconds: frozenS })}</p>}
+      {heldBack && !interrupted && <HeldBackNote reason={heldBack} />}
+      {isRefused && !interrupted && <p class="tile-note">{t('tile.notReceiving')}</p>}
+      <TileSigns room={room} id={participant.id} />
       {cause && <QualityMark reason={causeText(cause, label)} />}
     </Tile>
   );

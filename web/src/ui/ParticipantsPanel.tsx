@@ -1,18 +1,16 @@
 /** List of participants beside the tiles; for a host, also pending requests, moderation actions and the policy. */
 import { useSignal } from '@preact/signals';
-import type { ComponentChildren, RefObject } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
 import type { App } from '../app';
 import { formatNumber, t } from '../i18n/translate';
 import type { Named } from '../notifications';
-import { isInvitation } from '../pageUrl';
 import type { Participant } from '../participant';
-import type { Policy } from '../protocol';
 import type { Room } from '../room';
 import { CameraIcon, CloseIcon, MicIcon, MoreIcon, ScreenIcon } from './icons';
-import { RemoveParticipantDialog } from './RemoveParticipantDialog';
-import { SelectField } from './SelectField';
-import { labelOf, policyLabel, roleLabel } from './messages';
+import { HostActions, HostControls } from './HostControls';
+import { onEscape, usePanelFocus } from './panelFocus';
+import { RaisedHandList } from './RaisedHandList';
+import { labelOf, roleLabel } from './messages';
 import { Avatar } from './Tile';
 
 const AVATAR_SIZE = 100;
@@ -20,7 +18,7 @@ const AVATAR_SIZE = 100;
 export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; close(): void }) {
   const participants = room.participants.value;
   const isHost = room.role.value === 'host';
-  const panel = usePanelFocus();
+  const panel = usePanelFocus('button');
   return (
     <aside class="panel" aria-label={t('people.title')} ref={panel} onKeyDown={onEscape(close)}>
       <header class="panel-head">
@@ -34,6 +32,7 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
       <div class="panel-body">
         {isHost && <JoinRequests room={room} />}
         {isHost && <SpeakRequests room={room} />}
+        <RaisedHandList room={room} />
         <ul class="people" aria-label={t('people.title')}>
           <li class="person" aria-label={ownName(app)}>
             <ParticipantSummary
@@ -51,32 +50,9 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
         </ul>
         {room.unlistedCount > 0 && <p class="person">{t('people.audience', { count: room.unlistedCount })}</p>}
       </div>
-      {isHost && <PolicyPicker app={app} room={room} />}
+      {isHost && <HostControls app={app} room={room} />}
     </aside>
   );
-}
-
-/** Focuses the first button of a panel when it opens, and what was focused before when it closes. */
-function usePanelFocus(): RefObject<HTMLElement | null> {
-  const panel = useRef<HTMLElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    const element = panel.current;
-    element?.querySelector('button')?.focus();
-    return () => {
-      // The body has the focus when the focused element was removed.
-      const lost = document.activeElement === document.body || element?.contains(document.activeElement);
-      if (lost && before instanceof HTMLElement) before.focus();
-    };
-  }, []);
-  return panel;
-}
-
-/** Returns a handler that closes a panel with Escape, except in a dialog over it. */
-function onEscape(close: () => void): (event: KeyboardEvent) => void {
-  return ({ key, target }) => {
-    if (key === 'Escape' && !(target as HTMLElement | null)?.closest('dialog')) close();
-  };
 }
 
 function ownName(app: App): string {
@@ -149,7 +125,7 @@ function ParticipantRow({ room, participant, isHost }: { room: Room; participant
         <ParticipantSummary
           name={label}
           label={label}
-          role={roleLabel(participant.role.value)}
+          role={participant.interrupted.value ? t('people.interrupted') : roleLabel(participant.role.value)}
           microphoneOn={participant.microphoneOn.value}
           cameraOn={participant.cameraOn.value}
           sharing={participant.screens.value.length > 0}
@@ -168,42 +144,6 @@ function ParticipantRow({ room, participant, isHost }: { room: Room; participant
       </div>
       {isHost && open.value && <HostActions room={room} participant={participant} />}
     </li>
-  );
-}
-
-/** Moderation actions of a host on one participant. */
-function HostActions({ room: { moderation }, participant }: { room: Room; participant: Participant }) {
-  const confirmingRemoval = useSignal(false);
-  const isViewer = participant.role.value === 'viewer';
-  const label = labelOf(participant.identity);
-  return (
-    <div class="options" role="group" aria-label={t('host.options', { name: label })}>
-      <button
-        class="button small"
-        type="button"
-        disabled={!participant.microphoneOn.value}
-        onClick={() => moderation.mute(participant.id)}
-      >
-        {t('host.mute')}
-      </button>
-      <button
-        class="button small"
-        type="button"
-        onClick={() => (isViewer ? moderation.promote(participant.id) : moderation.demote(participant.id))}
-      >
-        {t(isViewer ? 'host.makeSpeaker' : 'host.makeViewer')}
-      </button>
-      <button class="button small bad" type="button" onClick={() => (confirmingRemoval.value = true)}>
-        {t('host.remove')}
-      </button>
-      {confirmingRemoval.value && (
-        <RemoveParticipantDialog
-          name={label}
-          remove={(ban) => moderation.remove(participant.id, ban)}
-          close={() => (confirmingRemoval.value = false)}
-        />
-      )}
-    </div>
   );
 }
 
@@ -237,24 +177,5 @@ function ParticipantSummary({ name, label, role, microphoneOn, cameraOn, sharing
         <CameraIcon off={!cameraOn} />
       </span>
     </>
-  );
-}
-
-const POLICIES: Policy[] = ['open', 'invite-only', 'approval', 'locked'];
-
-/** Select for the room policy. */
-function PolicyPicker({ app, room }: { app: App; room: Room }) {
-  const policy = room.moderation.policy.value;
-  const linkLacksInvitation = policy === 'invite-only' && !isInvitation(app.token.value, room.id);
-  return (
-    <footer class="panel-foot">
-      <SelectField
-        label={t('policy.label')}
-        choices={POLICIES.map((value) => ({ value, text: policyLabel(value) }))}
-        chosen={policy}
-        choose={(value) => room.moderation.setPolicy(value)}
-      />
-      {linkLacksInvitation && <p class="quiet">{t('host.linkLacksInvitation')}</p>}
-    </footer>
   );
 }

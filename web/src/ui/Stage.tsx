@@ -28,7 +28,12 @@ export function Stage({ app, room, layout }: StageProps) {
   const size = useElementSize(ref);
   const participants = room.participants.value;
   const gap = size.width < SMALL_WIDTH_MAX ? GAP_SMALL : GAP;
-  const call = { participants, ownScreens: app.screens.screens.value, speaker: room.speakers.active.value };
+  const call = {
+    participants,
+    ownScreens: app.screens.screens.value,
+    speaker: room.speakers.active.value,
+    spotlight: room.hosting.spotlight.value,
+  };
   const arranged = layout.arrange(call, size, gap);
   const stage = LANGUAGES[currentLanguage()].direction === 'rtl' ? mirrorLayout(arranged, size.width) : arranged;
   useShown(room, layout, stage);

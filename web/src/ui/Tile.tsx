@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { t } from '../i18n/translate';
 import type { PlacedTile } from '../tileLayout';
-import { MicIcon, ScreenIcon, SpeakingIcon } from './icons';
+import { MicIcon, ScreenIcon, SpeakingIcon, SpotlightIcon } from './icons';
 
 export interface TileProps {
   name: string;
@@ -10,7 +10,7 @@ export interface TileProps {
   label?: string;
   place: PlacedTile;
   /** What is said of a person; absent for a screen. */
-  person?: { muted: boolean; speaking: boolean };
+  person?: { muted: boolean; speaking: boolean; spotlit: boolean };
   /** Whether a picture is on its way. */
   loading?: boolean;
   frozen?: boolean;
@@ -43,6 +43,11 @@ export function Tile({ name, caption, label = name, place, person, loading = fal
         {speaking && (
           <span class="tile-speaking" role="img" aria-label={t('people.speaking')}>
             <SpeakingIcon />
+          </span>
+        )}
+        {person?.spotlit && (
+          <span class="tile-spotlit" role="img" aria-label={t('people.spotlit')} title={t('people.spotlit')}>
+            <SpotlightIcon />
           </span>
         )}
         {!person && <ScreenIcon />}

@@ -26,6 +26,12 @@ export const SpeakingIcon = () => (
   </Icon>
 );
 
+export const SpotlightIcon = () => (
+  <Icon>
+    <path d="M12 3.5l2.5 5.4 5.9.7-4.4 4 1.2 5.8L12 16.5l-5.2 2.9L8 13.6l-4.4-4 5.9-.7z" />
+  </Icon>
+);
+
 export const CameraIcon = ({ off = false }: { off?: boolean }) => (
   <Icon>
     <rect x="3" y="6.5" width="12" height="11" rx="2.5" />
@@ -76,6 +82,18 @@ export const TuneIcon = () => (
 export const HandIcon = () => (
   <Icon>
     <path d="M7 13V6.5a1.5 1.5 0 0 1 3 0V11M10 11V4.5a1.5 1.5 0 0 1 3 0V11M13 11V5.5a1.5 1.5 0 0 1 3 0V12M16 9.5a1.5 1.5 0 0 1 3 0V14a7 7 0 0 1-7 7c-2.6 0-4.3-1.2-5.6-3.3L4 14a1.6 1.6 0 0 1 2.6-1.8L8.5 14.5" />
+  </Icon>
+);
+
+export const ChatIcon = () => (
+  <Icon>
+    <path d="M5.5 4.5h13A2.5 2.5 0 0 1 21 7v7.5a2.5 2.5 0 0 1-2.5 2.5H11l-4.5 3.5V17h-1A2.5 2.5 0 0 1 3 14.5V7a2.5 2.5 0 0 1 2.5-2.5zM8 9h8M8 12.5h5" />
+  </Icon>
+);
+
+export const SendIcon = () => (
+  <Icon directed>
+    <path d="M4.5 5l15.5 7-15.5 7 2.3-7zM6.8 12H13" />
   </Icon>
 );
 

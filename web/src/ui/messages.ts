@@ -3,14 +3,16 @@ import type { CreateRoomFailure } from '../createRoom';
 import type { Device, DeviceError } from '../capture';
 import type { Cause, OwnCause } from '../connectionQuality';
 import { t } from '../i18n/translate';
-import { ROOM_NAME_MAX, type TypedProblem } from '../pageUrl';
+import { ROOM_NAME_MAX, cutText, type TypedProblem } from '../pageUrl';
 import type { FailureReason, Named, NotificationContent } from '../notifications';
-import type { Policy, Role } from '../protocol';
+import type { Policy, Role, Sharing } from '../protocol';
 import type { HeldBackReason } from '../remoteProducer';
 import type { JoinFailure } from '../room';
 
 /** Characters of an id that tell guests without names apart. */
 const GUEST_NUMBER_LEN = 4;
+/** Characters of a chat message that a notification shows. */
+const EXCERPT_LENGTH_MAX = 120;
 
 /** Returns the name to show; participants with other clients may have none. */
 export function labelOf({ id, name }: Named): string {
@@ -77,6 +79,10 @@ export function policyLabel(policy: Policy): string {
   return t(`policy.${policy}`);
 }
 
+export function sharingLabel(sharing: Sharing): string {
+  return t(`host.sharing.${sharing}`);
+}
+
 /** Label of a role; empty for speakers, the usual one. */
 export function roleLabel(role: Role): string {
   return role === 'speaker' ? '' : t(`role.${role}`);
@@ -85,18 +91,30 @@ export function roleLabel(role: Role): string {
 export function notificationText(content: NotificationContent): string {
   switch (content.code) {
     case 'joined':
-    case 'left':
-      return t(`notification.${content.code}`, { name: labelOf(content.who) });
+    case 'left': {
+      const [name, count] = [labelOf(content.who), content.others ?? 0];
+      return count > 0 ? t(`notification.${content.code}Many`, { name, count }) : t(`notification.${content.code}`, { name });
+    }
+    case 'chatMessage':
+    case 'privateMessage':
+    case 'pollOpened':
+      return t(`notification.${content.code}`, { name: labelOf(content.who), text: excerptOf(content.text) });
+    case 'handRaised':
+      return t('notification.handRaised', { name: labelOf(content.who) });
+    case 'chatPolicyChanged':
+      return t(`notification.chatPolicy.${content.policy}`);
     case 'policyChanged':
       return t(`notification.policy.${content.policy}`);
+    case 'sharingChanged':
+      return t(`notification.sharing.${content.sharing}`);
+    case 'unmuteAsked':
+      return t('notification.unmuteAsked', { name: labelOf(content.who) });
     case 'roleChanged':
       return t(`notification.role.${content.role}`);
     case 'muted':
       return t(`notification.muted.${content.device}`);
     case 'serverClosing':
       return t('notification.serverClosing', { seconds: content.seconds });
-    case 'deviceFailed':
-      return deviceErrorText(content.device, content.error);
     case 'screenFailed':
       return t(`screenError.${content.error}`);
     case 'hostsNotAsked':
@@ -111,11 +129,21 @@ export function notificationText(content: NotificationContent): string {
   }
 }
 
+/** Returns the beginning of a text in one line. */
+function excerptOf(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  const excerpt = cutText(line, EXCERPT_LENGTH_MAX);
+  return excerpt === line ? line : `${excerpt}…`;
+}
+
 /** Returns why a request failed, as it is said within brackets. */
-function reasonText({ code, message }: FailureReason): string {
+export function reasonText({ code, message }: FailureReason): string {
   switch (code) {
     case 'forbidden':
     case 'limit-reached':
+    case 'no-private-messages':
+    case 'participant-not-found':
+    case 'poll-closed':
     case 'rate-limited':
     case 'timed-out':
     case 'unsupported':

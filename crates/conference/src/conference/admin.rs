@@ -68,9 +68,12 @@ impl Conference {
                     participants: self.summaries(&room)?,
                 })
             }
-            AdminRequest::DeleteRoom { room } => self.delete_room(&room),
+            AdminRequest::DeleteRoom { room } => {
+                let closed = self.close_room(&room, RemovalReason::RoomClosed);
+                closed.map(|()| AdminResponse::Done)
+            }
             AdminRequest::Moderate { room, moderation } => {
-                let decided = self.decide(&room, moderation);
+                let decided = self.decide(&room, None, moderation);
                 decided.map(|()| AdminResponse::Done)
             }
         }
@@ -183,17 +186,21 @@ impl Conference {
     }
 
     /// Removes all participants from a room, and then the room.
-    fn delete_room(&mut self, name: &str) -> Result<AdminResponse, Refusal> {
+    pub(super) fn close_room(&mut self, name: &str, reason: RemovalReason) -> Result<(), Refusal> {
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
         if let Some(due) = room.end_reservation() {
             self.timers.cancel(due, Timer::Reservation(name.into()));
         }
         room.seats.clear();
         self.reservations.remove(name);
-        for session in room.everyone() {
-            self.remove_from_room(session, RemovalReason::RoomClosed);
+        // The hosts come last, so that nobody is made the host of a room that ends.
+        let hosts = room.hosts();
+        let mut everyone = room.everyone();
+        everyone.retain(|it| !hosts.contains(it));
+        for session in everyone.into_iter().chain(hosts) {
+            self.remove_from_room(session, reason);
         }
         self.remove_room_if_unused(name);
-        Ok(AdminResponse::Done)
+        Ok(())
     }
 }

@@ -44,6 +44,7 @@ impl Conference {
         let Some(membership) = self.sessions.membership(id) else {
             return;
         };
+        self.stop_watching_silence(id);
         let transports = self.media.transports_of(id);
         let closed = self.remove_media(id, refusal);
         let Some(session) = self.sessions.get_mut(id) else {
@@ -63,6 +64,9 @@ impl Conference {
                 let command = Command::CloseRouter { router: router.id };
                 self.send_command(router.shard, command);
             }
+            if let Some(left) = &left {
+                self.withdraw_hand(name, left);
+            }
             self.notify_lobby(name);
             return self.remove_room_if_unused(name);
         }
@@ -76,6 +80,8 @@ impl Conference {
             producers: closed_producers(&closed),
         };
         self.tell_departure(name, membership.number, &left, notice);
+        self.withdraw_hand(name, &left);
+        self.end_spotlight_of(name, &left.peer);
         self.appoint_host(name);
     }
 

@@ -60,6 +60,10 @@ impl Conference {
                 let room = self.media.producer_room(*producer);
                 room.map_or(PanicScope::Unknown, PanicScope::Room)
             }
+            Some(PendingCommand {
+                purpose: CommandPurpose::ReadSilence { session },
+                ..
+            }) => PanicScope::Session(*session),
             _ => PanicScope::Unknown,
         }
     }
@@ -90,7 +94,7 @@ impl Conference {
     pub(super) fn scope_of_timer(&self, timer: &Timer) -> PanicScope {
         match timer {
             Timer::Command(token) => self.scope_of_command(*token),
-            Timer::HeldConsume(session) | Timer::TokenExpiry(session) => {
+            Timer::HeldConsume(session) | Timer::TokenExpiry(session) | Timer::Silence(session) => {
                 PanicScope::Session(*session)
             }
             Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => {

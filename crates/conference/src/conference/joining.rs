@@ -12,7 +12,7 @@ use crate::message::{
     Applicant, JoinRequest, LobbyState, Notice, ParticipantSummary, Policy, Refusal, RemovalReason,
     Reply, Role, RoomSnapshot, SessionId,
 };
-use crate::room::{Participant, Presence};
+use crate::room::{Participant, PersonId, Presence};
 use crate::session::Membership;
 
 impl Conference {
@@ -43,9 +43,11 @@ impl Conference {
             claimed_user: request.user.map(Arc::from),
             device: request.device.map(Arc::new),
             role: Role::Viewer,
+            is_interrupted: false,
             can_subscribe: permissions.can_subscribe,
             resume: identity.resume.clone(),
             presence: Presence::LISTED,
+            person: PersonId::default(),
         };
         let replaced = self.find_replaced(&request.room, &participant)?;
         let replaced = returning.session.or(replaced);
@@ -76,13 +78,11 @@ impl Conference {
         };
         room.seats.remove(&identity);
         self.watch_token_expiry(id, &permissions);
-        self.enter(
-            &name,
-            Participant {
-                role,
-                ..participant
-            },
-        )
+        let participant = Participant {
+            role,
+            ..participant
+        };
+        self.enter(&name, participant, returning.is_spotlit)
     }
 
     /// Enters a room without announcing the session. This also works where a host must approve: the
@@ -307,10 +307,16 @@ impl Conference {
         })
     }
 
-    /// Enters a room that the session is not in.
-    fn enter(&mut self, name: &Arc<str>, participant: Participant) -> Outcome {
+    /// Enters a room that the session is not in. `was_spotlit` says whether the participant was shown large to
+    /// everybody when it was there before.
+    fn enter(&mut self, name: &Arc<str>, participant: Participant, was_spotlit: bool) -> Outcome {
         let (session, role) = (participant.session, participant.role);
+        let is_spotlit = was_spotlit && self.restore_spotlight(name, &participant.peer);
+        let peer = Some(participant.peer.clone()).filter(|_| is_spotlit);
         let snapshot = self.add_participant(name, participant)?;
+        if is_spotlit {
+            self.notify_others(name, session, &Notice::SpotlightChanged { peer });
+        }
         if role == Role::Host {
             self.notify_of_waiting(session, name);
             self.notify_lobby(name);
@@ -344,6 +350,7 @@ impl Conference {
             session.record_join(self.now);
         }
         self.tell_arrival(name, membership.number);
+        self.show_raised_hand(name, membership.number);
         self.snapshot(id, membership)
     }
 
@@ -358,6 +365,7 @@ impl Conference {
         let speaker = room.speaker.told();
         let speaker = speaker.filter(|it| room.participant_named(it.as_str()).is_some());
         let active_speaker = speaker.cloned();
+        let (spotlight, sharing) = (room.hosting.spotlight.clone(), room.hosting.sharing);
         let title = room.title().cloned();
         let others = self.summaries_where(&membership.room, |number, it| {
             number != membership.number && presence.sees(it.presence)
@@ -373,6 +381,8 @@ impl Conference {
             others,
             count,
             active_speaker,
+            spotlight,
+            sharing,
         })
     }
 

@@ -1,4 +1,4 @@
-//! Messages between participants: chat, relayed messages, states of devices, and display names.
+//! Messages between participants: relayed messages, states of devices, and display names.
 
 use std::sync::Arc;
 
@@ -7,29 +7,11 @@ use serde_json::Value;
 
 use super::Conference;
 use super::request_context::Outcome;
-use crate::limits::CHAT_LEN_MAX;
 use crate::message::{Applicant, Notice, Refusal, Reply, SessionId};
 use crate::names::clean_name;
 use crate::session::Membership;
 
 impl Conference {
-    /// Sends a chat message to all other participants of the room.
-    pub(super) fn chat(&mut self, id: SessionId, text: &str) -> Outcome {
-        let membership = self.sessions.member(id)?;
-        if text.is_empty() || text.len() > CHAT_LEN_MAX {
-            return Err(Refusal::BadRequest("text is empty or too long".to_owned()));
-        }
-        self.charge_for_all(id, &membership, &text)?;
-        let sender = self.rooms.participant(&membership)?;
-        let notice = Notice::Chat {
-            peer: sender.peer.clone(),
-            display_name: sender.display_name.clone(),
-            text: text.into(),
-        };
-        self.notify_others(&membership.room, id, &notice);
-        Ok(Some(Reply::Done))
-    }
-
     /// Notifies the other participants whether microphone and camera are on.
     pub(super) fn share_media_state(&mut self, id: SessionId, audio: bool, video: bool) -> Outcome {
         let membership = self.sessions.member(id)?;
@@ -122,7 +104,7 @@ impl Conference {
     }
 
     /// Counts content against the budget of its sender.
-    fn charge(
+    pub(super) fn charge(
         &mut self,
         id: SessionId,
         content: &impl Serialize,

@@ -21,12 +21,17 @@ impl Conference {
         if self.rooms.participant(&membership)?.role != Role::Host {
             return Err(Refusal::Forbidden);
         }
-        self.decide(&membership.room, moderation)?;
+        self.decide(&membership.room, Some(id), moderation)?;
         Ok(Some(Reply::Done))
     }
 
-    /// Carries out a moderation request. The caller has checked that it is allowed.
-    pub(super) fn decide(&mut self, room: &str, moderation: Moderation) -> Result<(), Refusal> {
+    /// Carries out a moderation request of a host, or of the operator. The caller has checked that it is allowed.
+    pub(super) fn decide(
+        &mut self,
+        room: &str,
+        by: Option<SessionId>,
+        moderation: Moderation,
+    ) -> Result<(), Refusal> {
         let session_of = |peer: &str| {
             let participant = self.rooms.participant_named(room, peer);
             participant.map(|it| it.session)
@@ -46,13 +51,31 @@ impl Conference {
                 let session = session_of(&peer)?;
                 self.set_role(room, session, Role::Viewer)
             }
+            Moderation::AppointHost { peer } => {
+                let session = session_of(&peer)?;
+                self.set_role(room, session, Role::Host)?;
+                self.notify_of_waiting(session, room);
+                Ok(())
+            }
             Moderation::Mute { peer, kind } => self.mute(room, &peer, kind),
+            Moderation::MuteAll { kind } => self.mute_all(room, by, kind),
+            Moderation::AskToUnmute { peer } => {
+                let session = session_of(&peer)?;
+                let by = by.and_then(|it| self.sessions.peer(it));
+                self.notify(session, &Notice::UnmuteRequested { by });
+                Ok(())
+            }
+            Moderation::StopSharing { peer } => self.stop_sharing(room, &peer),
+            Moderation::Spotlight { peer } => self.spotlight(room, peer.as_deref()),
+            Moderation::SetSharing { sharing } => self.set_sharing(room, sharing),
+            Moderation::End => self.close_room(room, RemovalReason::Ended),
             Moderation::Remove { peer, ban } => {
                 let session = session_of(&peer)?;
                 self.remove_or_ban(room, session, RemovalReason::Removed, ban);
                 Ok(())
             }
             Moderation::SetPolicy { policy } => self.set_policy(room, policy),
+            Moderation::SetChatPolicy { policy } => self.set_chat_policy(room, policy),
         }
     }
 
@@ -104,7 +127,7 @@ impl Conference {
         };
         self.flush_presence(name);
         match role {
-            Role::Viewer => self.close_producers(id),
+            Role::Viewer => self.close_producers(id, &self.media.producers_of(id)),
             Role::Host | Role::Speaker => self.show_to_everybody(name, number, role),
         }
         self.notify(id, &notice);
@@ -113,9 +136,9 @@ impl Conference {
         Ok(())
     }
 
-    /// Closes all producers of a participant and notifies the room, including the participant.
-    fn close_producers(&mut self, id: SessionId) {
-        for producer in self.media.producers_of(id) {
+    /// Closes producers of a participant and notifies the room, including the participant.
+    pub(super) fn close_producers(&mut self, id: SessionId, producers: &[ProducerId]) {
+        for &producer in producers {
             if let Ok(shard) = self.media.own_producer(id, producer) {
                 self.send_command(shard, Command::CloseProducer { producer });
             }
@@ -143,6 +166,23 @@ impl Conference {
                 paused: true,
             };
             self.notify_others(name, id, &notice);
+        }
+        Ok(())
+    }
+
+    /// Pauses the producers of all participants but one.
+    fn mute_all(
+        &mut self,
+        name: &str,
+        except: Option<SessionId>,
+        kind: Option<MediaKind>,
+    ) -> Result<(), Refusal> {
+        let room = self.rooms.get(name).ok_or(Refusal::RoomNotFound)?;
+        let others = room.participants().map(|(_, it)| it);
+        let others = others.filter(|it| Some(it.session) != except);
+        let peers: Vec<_> = others.map(|it| it.peer.clone()).collect();
+        for peer in peers {
+            self.mute(name, peer.as_str(), kind)?;
         }
         Ok(())
     }
@@ -177,11 +217,7 @@ impl Conference {
     fn set_policy(&mut self, name: &str, policy: Policy) -> Result<(), Refusal> {
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
         if room.set_policy(policy) {
-            let sessions = room.sessions();
-            self.flush_presence(name);
-            for session in sessions {
-                self.notify(session, &Notice::PolicyChanged { policy });
-            }
+            self.notify_everybody(name, &Notice::PolicyChanged { policy });
         }
         Ok(())
     }

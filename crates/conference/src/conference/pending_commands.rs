@@ -14,7 +14,8 @@ use crate::message::{CommandToken, Direction, ProducerSummary, SessionId, StatsS
 /// Command that a shard has not replied to.
 #[derive(Debug)]
 pub(super) struct PendingCommand {
-    /// Request that the reply answers. `None` for routers and pipes, which are created on demand.
+    /// Request that the reply answers. `None` for what the conference needs by itself: routers, pipes, and
+    /// whether anything arrives from a participant.
     pub requester: Option<RequestContext>,
     /// Time at which the command is rolled back.
     pub deadline: Time,
@@ -38,6 +39,11 @@ pub(super) enum CommandPurpose {
         producer: ProducerId,
         /// Router of its room on the other shard.
         router: RoomRouter,
+    },
+    /// Reads whether anything arrives from a participant.
+    ReadSilence {
+        /// Session of the participant.
+        session: SessionId,
     },
     /// Creates a transport for a participant.
     CreateTransport {
@@ -106,7 +112,7 @@ pub(super) enum CommandPurpose {
 }
 
 /// Commands that shards have not replied to. Each session has a bounded number; routers and pipes
-/// are bounded by rooms, producers and shards.
+/// are bounded by rooms, producers and shards, and readings of silence by transports.
 #[derive(Debug, Default)]
 pub(super) struct PendingCommands {
     /// Token of the next command.

@@ -111,6 +111,15 @@ impl Conference {
         }
     }
 
+    /// Notifies all participants of a room.
+    pub(super) fn notify_everybody(&mut self, room: &str, notice: &Notice) {
+        self.flush_presence(room);
+        let sessions = self.rooms.get(room).map(|it| it.sessions());
+        for session in sessions.unwrap_or_default() {
+            self.notify(session, notice);
+        }
+    }
+
     /// Notifies the hosts of a room.
     pub(super) fn notify_hosts(&mut self, room: &str, notice: &Notice) {
         self.flush_presence(room);

@@ -186,6 +186,7 @@ impl Conference {
             Timer::Command(_)
             | Timer::HeldConsume(_)
             | Timer::TokenExpiry(_)
+            | Timer::Silence(_)
             | Timer::ProducerScore(_) => false,
         };
         self.timers.cancel_all(is_of_room);
@@ -206,8 +207,9 @@ impl Conference {
         for (token, command) in self.commands.take_all_of(session) {
             self.timers.cancel(command.deadline, Timer::Command(token));
         }
-        let is_held = |timer: &Timer| *timer == Timer::HeldConsume(session);
-        self.timers.cancel_all(is_held);
+        let is_of_session =
+            |timer: &Timer| [Timer::HeldConsume(session), Timer::Silence(session)].contains(timer);
+        self.timers.cancel_all(is_of_session);
         self.set_token_expiry(session, None);
         if self.sessions.remove(session).is_some() {
             self.outputs.push(Output::Close {

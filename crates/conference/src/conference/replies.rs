@@ -234,6 +234,7 @@ impl Conference {
             }
             CommandPurpose::CreateRouter { .. }
             | CommandPurpose::PipeProducer { .. }
+            | CommandPurpose::ReadSilence { .. }
             | CommandPurpose::ConnectTransport { .. }
             | CommandPurpose::RestartIce { .. }
             | CommandPurpose::PauseProducer { .. }

@@ -126,9 +126,14 @@ impl Conference {
             }
             Request::Stats { subject } => self.read_stats(context, subject),
             Request::CloseConsumer { consumer } => self.close_own_consumer(id, consumer),
-            Request::Chat { text } => self.chat(id, &text),
+            Request::Chat(request) => self.chat(id, request),
+            Request::ReadConversation { after } => self.read_conversation(id, after),
+            Request::RaiseHand { raised, peer } => self.raise_hand(id, raised, peer.as_deref()),
+            Request::React { reaction } => self.react(id, &reaction),
+            Request::Poll(request) => self.handle_poll(id, request),
             Request::MediaState { audio, video } => self.share_media_state(id, audio, video),
             Request::Relay { to, body } => self.relay(id, to.as_deref(), body),
+            Request::Ping => self.ping(id),
             Request::RequestToSpeak => self.request_to_speak(id),
             Request::Moderate(moderation) => self.moderate(id, moderation),
         }

@@ -11,7 +11,7 @@ use crate::close_codes::CLOSE_POLICY;
 use crate::limits::SEAT_TIMEOUT;
 use crate::message::{JoinRequest, Refusal, RemovalReason, Role, SessionId};
 use crate::room::Participant;
-use crate::seats::{Identity, ResumeKey};
+use crate::seats::{Identity, ResumeKey, Seat};
 
 /// A participant that comes back.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(super) struct Return {
     pub role: Option<Role>,
     /// Its other session, which is still in the room or its lobby.
     pub session: Option<SessionId>,
+    /// Whether a host shows it large to everybody.
+    pub is_spotlit: bool,
 }
 
 /// Seats of participants whose connection was lost.
@@ -44,11 +46,13 @@ impl Conference {
             return Return {
                 role: is_inside.then_some(present.role),
                 session: Some(present.session),
+                is_spotlit: room.hosting.is_spotlit(&present.peer),
             };
         }
         Return {
             role: room.seats.role_of(&identity),
             session: None,
+            is_spotlit: room.seats.is_spotlit(&identity),
         }
     }
 
@@ -64,8 +68,13 @@ impl Conference {
         let Some(participant) = room.participant(membership.number) else {
             return;
         };
-        let (identity, role) = (participant.identity(), participant.role);
-        room.seats.keep(identity, role, until);
+        let seat = Seat {
+            identity: participant.identity(),
+            role: participant.role,
+            is_spotlit: room.hosting.is_spotlit(&participant.peer),
+            until,
+        };
+        room.seats.keep(seat);
         self.start_seat_timer(&membership.room);
     }
 
@@ -77,6 +86,7 @@ impl Conference {
             return;
         };
         room.seats.expire(now);
+        self.forget_hands(name);
         self.start_seat_timer(name);
         self.appoint_host(name);
         self.remove_room_if_unused(name);

@@ -76,6 +76,9 @@ impl Conference {
         purpose: CommandPurpose,
         result: Result<command::Reply, command::Refusal>,
     ) {
+        if let CommandPurpose::ReadSilence { session } = purpose {
+            return self.record_silence(session, result.ok());
+        }
         let Err(refusal) = result else {
             return;
         };
@@ -110,6 +113,7 @@ impl Conference {
                     self.send_command(router.shard, Command::CloseProducer { producer });
                 }
             }
+            CommandPurpose::ReadSilence { session } => self.record_silence(session, None),
             _ => {}
         }
     }

@@ -21,6 +21,8 @@ pub(super) enum Timer {
     Seats(Arc<str>),
     /// The tokens with which a session joined have expired.
     TokenExpiry(SessionId),
+    /// Nothing may have arrived from a participant for too long.
+    Silence(SessionId),
     /// Collected changes of presence in a room, its number of participants or its active speaker are
     /// to be told, or the cameras that it sends are to be chosen.
     Presence(Arc<str>),

@@ -128,6 +128,7 @@ impl Conference {
         if self.rooms.participant(&membership)?.role == Role::Viewer {
             return Err(Refusal::Forbidden);
         }
+        self.check_sharing(&membership, &producer)?;
         let shard = self
             .media
             .own_transport_for(id, transport, Direction::Send)?;

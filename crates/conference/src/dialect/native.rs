@@ -7,7 +7,9 @@
 
 mod config;
 mod decode;
+mod decode_conversation;
 mod encode;
+mod encode_conversation;
 mod encode_media;
 mod frame;
 mod payloads;

@@ -9,9 +9,10 @@ use watersmeet_engine::command::{
 };
 use watersmeet_wire::params::MediaKind;
 
+use super::conversation::{Author, ChatMessage, ChatPolicy, PollState, RaisedHand};
 use super::ids::PeerId;
 use super::participant::{LobbyState, ParticipantSummary, ProducerSummary, RoomSnapshot, User};
-use super::role::{Policy, Role};
+use super::role::{Policy, Role, Sharing};
 
 /// A change of which a participant is notified. `peer` is the participant that it concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,13 +142,36 @@ pub enum Notice {
         seconds: u32,
     },
     /// A participant sent a chat message.
-    Chat {
-        /// Id of the participant.
+    Chat(Arc<ChatMessage>),
+    /// A host changed who may write.
+    ChatPolicyChanged {
+        /// The new policy.
+        policy: ChatPolicy,
+    },
+    /// A participant raised its hand, perhaps the receiver of this notice.
+    HandRaised(RaisedHand),
+    /// A hand was lowered, or its owner has left.
+    HandLowered {
+        /// Id of the owner.
         peer: PeerId,
-        /// Name of the participant.
-        display_name: Option<Arc<str>>,
-        /// The message.
-        text: Arc<str>,
+    },
+    /// A participant shows a reaction.
+    Reaction {
+        /// Participant who shows it.
+        from: Author,
+        /// One of [`super::REACTIONS`].
+        reaction: &'static str,
+    },
+    /// A participant started a poll, perhaps the receiver of this notice.
+    PollOpened(Arc<PollState>),
+    /// Somebody voted in a poll, or it has ended.
+    PollChanged {
+        /// Id of the poll.
+        poll: u64,
+        /// Number of votes for each answer.
+        votes: Arc<[usize]>,
+        /// Whether it has ended.
+        is_closed: bool,
     },
     /// A participant turned devices on or off.
     MediaState {
@@ -199,11 +223,45 @@ pub enum Notice {
         /// The new policy.
         policy: Policy,
     },
+    /// A host asks the receiver of this notice to switch its microphone on.
+    UnmuteRequested {
+        /// Id of the host; `None` for the operator.
+        by: Option<PeerId>,
+    },
+    /// A host has stopped the shared screens of the receiver of this notice.
+    SharingStopped,
+    /// A host shows another participant large to everybody, or none any more.
+    SpotlightChanged {
+        /// Id of the participant, perhaps the receiver's own.
+        peer: Option<PeerId>,
+    },
+    /// A host changed who may share screens.
+    SharingChanged {
+        /// The new rule.
+        sharing: Sharing,
+    },
+    /// Nothing arrives from a participant any more, or something arrives again.
+    InterruptionChanged {
+        /// Id of the participant.
+        peer: PeerId,
+        /// Whether nothing arrives.
+        interrupted: bool,
+    },
     /// The receiver of this notice is no longer in the room and no longer waits for it.
     Removed {
         /// Reason of the removal.
         reason: RemovalReason,
     },
+}
+
+impl Notice {
+    /// Returns whether a client that does not keep up may lose it: a message of another participant.
+    pub(crate) const fn is_droppable(&self) -> bool {
+        matches!(
+            self,
+            Self::Chat(_) | Self::Reaction { .. } | Self::Relayed { .. }
+        )
+    }
 }
 
 /// A participant that asks hosts for admission or for a role.
@@ -228,8 +286,10 @@ pub enum RemovalReason {
     Removed,
     /// The same user joined on another connection.
     Replaced,
-    /// The room was closed.
+    /// The operator closed the room.
     RoomClosed,
+    /// A host ended the meeting for everybody.
+    Ended,
 }
 
 /// Returns one score for all encodings of a producer, which come over the same path: the lowest of those

@@ -8,7 +8,7 @@ use watersmeet_engine::command::ProducerId;
 use watersmeet_wire::params::MediaKind;
 
 use super::ids::PeerId;
-use super::role::Role;
+use super::role::{Role, Sharing};
 
 /// A user whom a token names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,8 @@ pub struct ParticipantSummary {
     pub device: Option<Arc<ClientDevice>>,
     /// Role in the room.
     pub role: Role,
+    /// Whether nothing arrives from it at the moment.
+    pub is_interrupted: bool,
     /// Announced producers, oldest first.
     pub producers: Vec<ProducerSummary>,
 }
@@ -119,6 +121,10 @@ pub struct RoomSnapshot {
     pub count: Option<usize>,
     /// Participant that is speaking, as the others were told.
     pub active_speaker: Option<PeerId>,
+    /// Participant that a host shows large to everybody.
+    pub spotlight: Option<PeerId>,
+    /// Who may share screens.
+    pub sharing: Sharing,
 }
 
 /// A room as a participant in its lobby is told of it.

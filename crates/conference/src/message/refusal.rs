@@ -24,6 +24,15 @@ pub enum Refusal {
     /// The token is missing, not valid, or not valid for this room.
     #[error("Invalid token")]
     InvalidToken,
+    /// The client of the participant cannot tell private messages from others.
+    #[error("Participant cannot receive private messages")]
+    NoPrivateMessages,
+    /// The room has no such poll.
+    #[error("Poll not found")]
+    PollNotFound,
+    /// The poll has ended.
+    #[error("Poll is closed")]
+    PollClosed,
     /// The requester's role does not allow it.
     #[error("Not allowed")]
     Forbidden,
@@ -81,6 +90,9 @@ impl Refusal {
             Self::RoomNotFound => "room-not-found",
             Self::ParticipantNotFound => "participant-not-found",
             Self::InvalidToken => "invalid-token",
+            Self::NoPrivateMessages => "no-private-messages",
+            Self::PollNotFound => "poll-not-found",
+            Self::PollClosed => "poll-closed",
             Self::Forbidden => "forbidden",
             Self::RoomLocked => "room-locked",
             Self::Banned => "banned",

@@ -6,6 +6,7 @@ use serde_json::Value;
 use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{IceParameters, RtpCapabilities};
 
+use super::conversation::ConversationSnapshot;
 use super::media::{CreatedConsumer, CreatedTransport, StatsSubject};
 use super::participant::{LobbyState, ParticipantSummary, ProducerSummary, RoomSnapshot};
 
@@ -94,7 +95,16 @@ pub enum Reply {
     },
     /// All participants in the room, including the requester.
     Participants(Vec<ParticipantSummary>),
-    /// Acknowledges requests that have no result: chat, relay, moderation, requests to speak.
+    /// The chat message was sent, now or before.
+    ChatSent {
+        /// Id of the message.
+        message: u64,
+        /// Time at which the server received it, in milliseconds since 1970.
+        sent_at_ms: u64,
+    },
+    /// Chat messages, raised hands and polls.
+    Conversation(Box<ConversationSnapshot>),
+    /// Acknowledges requests that have no result: relay, moderation, requests to speak.
     Done,
 }
 

@@ -4,9 +4,10 @@ use serde_json::Value;
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
+use super::conversation::{ChatPolicy, ChatRequest, PollRequest};
 use super::media::{Direction, StatsSubject, TransportKey};
 use super::participant::{ClientDevice, MediaSource};
-use super::role::Policy;
+use super::role::{Policy, Sharing};
 
 /// A request of a participant.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,11 +131,27 @@ pub enum Request {
     },
     /// Returns all participants in the room, including the requester.
     ListParticipants,
-    /// Sends a chat message to all other participants.
-    Chat {
-        /// Text of the message.
-        text: String,
+    /// Sends a chat message to all other participants, or to one.
+    Chat(ChatRequest),
+    /// Returns chat messages, raised hands and polls.
+    ReadConversation {
+        /// Id of the latest message that the client has; 0 for none.
+        after: u64,
     },
+    /// Raises or lowers a hand.
+    RaiseHand {
+        /// True to raise, false to lower.
+        raised: bool,
+        /// Id of the owner, which only hosts may name. `None` means the participant.
+        peer: Option<String>,
+    },
+    /// Shows a reaction to the others for some seconds.
+    React {
+        /// One of [`super::REACTIONS`].
+        reaction: String,
+    },
+    /// Starts a poll, votes in it, or closes it.
+    Poll(PollRequest),
     /// Notifies others whether the participant's devices are on, for clients that show it.
     MediaState {
         /// Whether the microphone is on.
@@ -149,6 +166,9 @@ pub enum Request {
         /// Content of the message, in the format of the clients.
         body: Value,
     },
+    /// Shows that the client and its connection are alive. Allowed outside of rooms. A participant
+    /// that has sent one is expected to send more, about one per second.
+    Ping,
     /// Asks the hosts for the role of a speaker.
     RequestToSpeak,
     /// Moderates the room. Only hosts may do this.
@@ -208,6 +228,38 @@ pub enum Moderation {
         /// Kind of the producers. `None` means all.
         kind: Option<MediaKind>,
     },
+    /// Pauses producers of all participants but the host that requests it.
+    MuteAll {
+        /// Kind of the producers. `None` means all.
+        kind: Option<MediaKind>,
+    },
+    /// Asks a participant to switch its microphone on. Only its owner can do that.
+    AskToUnmute {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Closes the producers of a participant's shared screens.
+    StopSharing {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Makes a speaker or viewer a host.
+    AppointHost {
+        /// Id of the participant.
+        peer: String,
+    },
+    /// Shows one participant large to everybody.
+    Spotlight {
+        /// Id of the participant. `None` ends it.
+        peer: Option<String>,
+    },
+    /// Sets who may share screens. Screens that are shared already stay.
+    SetSharing {
+        /// The new rule.
+        sharing: Sharing,
+    },
+    /// Ends the meeting: removes everybody, and then the room.
+    End,
     /// Removes a participant from the room.
     Remove {
         /// Id of the participant.
@@ -219,5 +271,10 @@ pub enum Moderation {
     SetPolicy {
         /// The new policy.
         policy: Policy,
+    },
+    /// Sets who may write chat messages.
+    SetChatPolicy {
+        /// The new policy.
+        policy: ChatPolicy,
     },
 }

@@ -15,6 +15,18 @@ pub enum Role {
     Viewer,
 }
 
+/// Rule of a room about who may share screens.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Sharing {
+    /// Hosts and speakers.
+    #[default]
+    Everybody,
+    /// Hosts only.
+    Hosts,
+}
+
 /// Entry policy of a room.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -176,6 +176,7 @@ impl Worker {
                 let stats = Self::transport_stats(now, self.transport_entry(transport)?);
                 Ok(Reply::TransportStats(Box::new(stats)))
             }
+            Command::TransportSilence { transport } => self.transport_silence(now, transport),
             Command::ProducerStats { producer } => {
                 let key = self.producer_key(producer)?;
                 let producer = self.producers.get_mut(key);
@@ -558,7 +559,7 @@ impl Worker {
             .ok_or(Refusal::ConsumerNotFound)
     }
 
-    fn transport_entry(&self, id: TransportId) -> Result<&TransportEntry, Refusal> {
+    pub(super) fn transport_entry(&self, id: TransportId) -> Result<&TransportEntry, Refusal> {
         let key = self.transport_key(id)?;
         self.transports.get(key).ok_or(Refusal::TransportNotFound)
     }

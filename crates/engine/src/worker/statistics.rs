@@ -4,10 +4,22 @@ use watersmeet_wire::units::Time;
 
 use super::Worker;
 use super::transport_entry::TransportEntry;
+use crate::command::{Refusal, Reply, TransportId};
 use crate::stats::{TransportStats, TupleStats};
 use crate::transport::discard::DiscardReason;
 
 impl Worker {
+    /// Returns for how long nothing has arrived on a transport.
+    pub(super) fn transport_silence(
+        &self,
+        now: Time,
+        transport: TransportId,
+    ) -> Result<Reply, Refusal> {
+        let entry = self.transport_entry(transport)?;
+        let silence = now.since(entry.transport.last_received_at());
+        Ok(Reply::TransportSilence(silence))
+    }
+
     /// Returns a transport's statistics.
     pub(super) fn transport_stats(now: Time, entry: &TransportEntry) -> TransportStats {
         let TransportEntry {

@@ -182,9 +182,10 @@ impl State {
                 self.consumers.producer_paused(*consumer, *paused)
             }
             Notice::ConsumerClosed { producer, .. } => self.consumers.close(*producer),
-            Notice::Chat { peer, text, .. } => {
+            Notice::Chat(message) => {
+                let peer = &message.from.peer;
                 let user = self.other(peer).and_then(|it| it.user.as_ref());
-                vec![payloads::chat(peer, user, text)]
+                vec![payloads::chat(peer, user, &message.text)]
             }
             Notice::MediaState { peer, audio, video } if self.knows_others || self.is_p2p => {
                 let devices = DeviceState {
@@ -208,9 +209,10 @@ impl State {
             code: CLOSE_NORMAL,
             reason: match reason {
                 RemovalReason::Replaced => "the user has come by another connection",
-                RemovalReason::Denied | RemovalReason::Removed | RemovalReason::RoomClosed => {
-                    "removed from the room"
-                }
+                RemovalReason::Denied
+                | RemovalReason::Removed
+                | RemovalReason::RoomClosed
+                | RemovalReason::Ended => "removed from the room",
             },
         });
         effects

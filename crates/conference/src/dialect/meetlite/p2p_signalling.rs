@@ -13,7 +13,7 @@ use super::state::State;
 use crate::dialect::effect::{Effect, RequestTag};
 use crate::dialect::media_json::bad_request;
 use crate::dialect::socketio_event::SocketIoEvent;
-use crate::message::{ParticipantSummary, PeerId, Refusal, Request, User};
+use crate::message::{ChatRequest, ParticipantSummary, PeerId, Refusal, Request, User};
 
 /// Maximum length of a session description, in bytes. Chrome's description with the media of ten
 /// participants has about 20,000.
@@ -223,7 +223,10 @@ impl State {
             let text = event.read::<Chat>()?.message;
             return Ok(vec![Effect::Request(
                 RequestTag::internal(CHAT),
-                Request::Chat { text },
+                Request::Chat(ChatRequest {
+                    text,
+                    ..ChatRequest::default()
+                }),
             )]);
         }
         let to = match &event.argument {

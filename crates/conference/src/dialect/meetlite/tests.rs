@@ -61,6 +61,7 @@ fn state() -> State {
         claimed_user: None,
         device: None,
         role: Role::Speaker,
+        is_interrupted: false,
         producers: vec![summary(1)],
     };
     state.enter(JOIN_ROOM, &"r".into(), &[ana]);

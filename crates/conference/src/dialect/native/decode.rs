@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 
+use super::decode_conversation::conversation_request;
 use super::payloads::*;
 use super::state::State;
 use crate::dialect::effect::{DecodeError, Effect, RequestTag};
@@ -110,12 +111,10 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
         "getStats" => Request::Stats {
             subject: subject(&read(payload)?)?,
         },
-        "chat" => Request::Chat {
-            text: read::<Chat>(payload)?.text,
-        },
+        "ping" => Request::Ping,
         "requestToSpeak" => Request::RequestToSpeak,
         "moderate" => Request::Moderate(moderation(read(payload)?)),
-        _ => return Err(Refusal::UnknownType),
+        _ => return conversation_request(kind, payload),
     })
 }
 
@@ -200,11 +199,19 @@ fn moderation(payload: Moderate) -> Moderation {
             peer: peer_id,
             kind,
         },
+        Moderate::MuteAll { kind } => Moderation::MuteAll { kind },
+        Moderate::AskToUnmute { peer_id } => Moderation::AskToUnmute { peer: peer_id },
+        Moderate::StopSharing { peer_id } => Moderation::StopSharing { peer: peer_id },
+        Moderate::AppointHost { peer_id } => Moderation::AppointHost { peer: peer_id },
+        Moderate::Spotlight { peer_id } => Moderation::Spotlight { peer: peer_id },
+        Moderate::SetSharing { sharing } => Moderation::SetSharing { sharing },
+        Moderate::End {} => Moderation::End,
         Moderate::Remove { peer_id, ban } => Moderation::Remove {
             peer: peer_id,
             ban: ban.unwrap_or(false),
         },
         Moderate::SetPolicy { policy } => Moderation::SetPolicy { policy },
+        Moderate::SetChatPolicy { policy } => Moderation::SetChatPolicy { policy },
     }
 }
 

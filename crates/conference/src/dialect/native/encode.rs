@@ -6,6 +6,7 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{IceParameters, MediaKind, RtpCapabilities};
 
 use super::config::Config;
+use super::encode_conversation::{conversation, encode_conversation_notice};
 use super::encode_media::{consumer_paused_type, encode_media_notice};
 use super::frame::frame;
 use super::payloads::*;
@@ -13,7 +14,7 @@ use super::state::State;
 use crate::dialect::session_context::SessionContext;
 use crate::message::{
     self, Applicant, CreatedConsumer, CreatedTransport, LobbyState, MediaSource, Notice, PeerId,
-    Refusal, Reply, RoomSnapshot, StatsSubject,
+    Refusal, Reply, Role, RoomSnapshot, Sharing, StatsSubject,
 };
 
 /// Writes `connected`.
@@ -85,6 +86,21 @@ pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> 
             frame("keyframeRequested", id, consumer_ref(*consumer))
         }
         Reply::Stats { subject, reports } => frame("stats", id, stats(*subject, reports)),
+        Reply::ChatSent {
+            message,
+            sent_at_ms,
+        } => {
+            let (message_id, sent_at) = (*message, *sent_at_ms);
+            frame(
+                "done",
+                id,
+                ChatSent {
+                    message_id,
+                    sent_at,
+                },
+            )
+        }
+        Reply::Conversation(snapshot) => frame("conversation", id, conversation(snapshot)),
         Reply::Done => frame("done", id, Empty {}),
     }
 }
@@ -96,7 +112,11 @@ pub(crate) fn encode_notice(state: &State, notice: &Notice) -> Vec<String> {
         let (peer, name) = (&participant.peer, participant.display_name.as_deref());
         return vec![
             frame("peerLeft", &None, peer_left(peer)),
-            frame("newPeer", &None, new_peer(state, peer, name)),
+            frame(
+                "newPeer",
+                &None,
+                new_peer(state, peer, name, participant.role),
+            ),
         ];
     }
     encode_single(state, notice).into_iter().collect()
@@ -108,7 +128,8 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
     Some(match notice {
         Notice::ParticipantJoined(joined) => {
             let name = joined.display_name.as_deref();
-            frame("newPeer", id, new_peer(state, &joined.peer, name))
+            let payload = new_peer(state, &joined.peer, name, joined.role);
+            frame("newPeer", id, payload)
         }
         Notice::ParticipantLeft { peer, .. } => frame("peerLeft", id, peer_left(peer)),
         Notice::ProducerAdded {
@@ -126,6 +147,14 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         }
         Notice::Removed { .. } if !state.extended => encode_refusal(id, &Refusal::NotInRoom),
         _ if !state.extended => return None,
+        _ => return encode_extended(state, notice),
+    })
+}
+
+/// Encodes a notice that the first version of the protocol does not have.
+fn encode_extended(state: &State, notice: &Notice) -> Option<String> {
+    let id = &None;
+    Some(match notice {
         Notice::ProducerClosed { peer, producer } => {
             frame("producerClosed", id, peer_producer_ref(peer, *producer))
         }
@@ -145,12 +174,21 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::ConsumerScore { .. }
         | Notice::ProducerDemandChanged { .. } => return encode_media_notice(notice),
         Notice::WorkerLost => frame("workerLost", id, Empty {}),
-        Notice::ParticipantRestarted { .. }
+        Notice::ParticipantJoined(_)
+        | Notice::ParticipantLeft { .. }
+        | Notice::ProducerAdded { .. }
+        | Notice::ParticipantRestarted { .. }
         | Notice::DisplayNameChanged { .. }
         | Notice::MediaState { .. }
         | Notice::Relayed { .. } => return None,
-        Notice::Chat { .. }
-        | Notice::JoinRequested(_)
+        Notice::Chat(_)
+        | Notice::ChatPolicyChanged { .. }
+        | Notice::HandRaised(_)
+        | Notice::HandLowered { .. }
+        | Notice::Reaction { .. }
+        | Notice::PollOpened(_)
+        | Notice::PollChanged { .. } => return encode_conversation_notice(notice),
+        Notice::JoinRequested(_)
         | Notice::JoinRequestResolved { .. }
         | Notice::Admitted(_)
         | Notice::RoleChanged { .. }
@@ -161,11 +199,16 @@ fn encode_single(state: &State, notice: &Notice) -> Option<String> {
         | Notice::ParticipantCount { .. }
         | Notice::ActiveSpeaker { .. }
         | Notice::ServerClosing { .. }
+        | Notice::UnmuteRequested { .. }
+        | Notice::SharingStopped
+        | Notice::SpotlightChanged { .. }
+        | Notice::SharingChanged { .. }
+        | Notice::InterruptionChanged { .. }
         | Notice::Removed { .. } => return encode_room_notice(state, notice),
     })
 }
 
-/// Encodes a notice about admissions, roles, chat, or the room as a whole.
+/// Encodes a notice about admissions, roles, or the room as a whole.
 fn encode_room_notice(state: &State, notice: &Notice) -> Option<String> {
     let id = &None;
     Some(match notice {
@@ -194,17 +237,34 @@ fn encode_room_notice(state: &State, notice: &Notice) -> Option<String> {
             frame("policyChanged", id, PolicyChanged { policy })
         }
         Notice::Removed { reason } => frame("removed", id, Removed { reason: *reason }),
-        Notice::Chat {
-            peer,
-            display_name,
-            text,
-        } => {
-            let payload = ChatNotice {
-                peer_id: peer.to_string(),
-                display_name: display_name.as_deref().map(str::to_owned),
-                text: text.to_string(),
+        _ => return encode_moderation_notice(notice),
+    })
+}
+
+/// Encodes a notice about what hosts do, or about the connection of a participant.
+fn encode_moderation_notice(notice: &Notice) -> Option<String> {
+    let id = &None;
+    Some(match notice {
+        Notice::UnmuteRequested { by } => {
+            let peer_id = by.as_ref().map(PeerId::to_string);
+            frame("unmuteRequested", id, UnmuteRequested { peer_id })
+        }
+        Notice::SharingStopped => frame("sharingStopped", id, Empty {}),
+        Notice::SpotlightChanged { peer } => {
+            let peer_id = peer.as_ref().map(PeerId::to_string);
+            frame("spotlightChanged", id, SpotlightChanged { peer_id })
+        }
+        Notice::SharingChanged { sharing } => {
+            let sharing = *sharing;
+            frame("sharingChanged", id, SharingChanged { sharing })
+        }
+        Notice::InterruptionChanged { peer, interrupted } => {
+            let (peer_id, interrupted) = (peer.to_string(), *interrupted);
+            let payload = InterruptionChanged {
+                peer_id,
+                interrupted,
             };
-            frame("chat", id, payload)
+            frame("interruptionChanged", id, payload)
         }
         _ => return None,
     })
@@ -338,6 +398,8 @@ fn room_joined(state: &State, snapshot: &RoomSnapshot) -> RoomJoined {
         others,
         count,
         active_speaker,
+        spotlight,
+        sharing,
     } = snapshot;
     let existing_producers = others
         .iter()
@@ -365,12 +427,14 @@ fn room_joined(state: &State, snapshot: &RoomSnapshot) -> RoomJoined {
             .then(|| others.iter().map(participant_summary).collect()),
         role: state.extended.then_some(*role),
         participant_count: count.filter(|_| state.extended),
-        active_speaker: known_speaker(state, active_speaker.as_ref()),
+        active_speaker: known_peer(state, active_speaker.as_ref()),
+        spotlight: known_peer(state, spotlight.as_ref()),
+        sharing: (state.extended && *sharing == Sharing::Hosts).then_some(*sharing),
     }
 }
 
-/// Returns the id of the active speaker, if the client supports that.
-fn known_speaker(state: &State, peer: Option<&PeerId>) -> Option<String> {
+/// Returns the id of the active speaker or of who is in the spotlight, if the client supports that.
+fn known_peer(state: &State, peer: Option<&PeerId>) -> Option<String> {
     peer.filter(|_| state.extended).map(PeerId::to_string)
 }
 
@@ -414,14 +478,16 @@ fn participant_summary(participant: &message::ParticipantSummary) -> Participant
         audio: sends(MediaKind::Audio),
         video: sends(MediaKind::Video),
         role: participant.role,
+        interrupted: participant.is_interrupted.then_some(true),
     }
 }
 
 /// Returns the payload of `newPeer`.
-fn new_peer(state: &State, peer: &PeerId, name: Option<&str>) -> NewPeer {
+fn new_peer(state: &State, peer: &PeerId, name: Option<&str>, role: Role) -> NewPeer {
     NewPeer {
         peer_id: peer.to_string(),
         display_name: known_name(state, name),
+        role: (state.extended && role != Role::Speaker).then_some(role),
     }
 }
 

@@ -3,7 +3,9 @@
 //!
 //! Ids from clients are plain text here: text that is not an id is "not found", not "malformed".
 
+mod conversation;
 mod media_notices;
+mod moderation;
 mod room_notices;
 
 use serde::{Deserialize, Serialize};
@@ -11,9 +13,11 @@ use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
 };
 
+pub(super) use self::conversation::*;
 pub(super) use self::media_notices::*;
+pub(super) use self::moderation::*;
 pub(super) use self::room_notices::*;
-use crate::message::{Direction, MediaSource, Policy, RemovalReason, Role};
+use crate::message::{Direction, MediaSource, Policy, RemovalReason, Role, Sharing};
 use crate::turn::IceServer;
 
 /// An empty payload.
@@ -146,73 +150,6 @@ pub(super) struct SetPriority {
     pub priority: u8,
 }
 
-/// `chat`
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Chat {
-    /// Message to everybody.
-    pub text: String,
-}
-
-/// `moderate`: a decision of a host.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(
-    tag = "action",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub(super) enum Moderate {
-    /// Admits a waiting participant.
-    Admit {
-        /// Id of the participant.
-        peer_id: String,
-        /// Whether it becomes a speaker; absent means yes.
-        #[cfg_attr(test, ts(optional))]
-        promote: Option<bool>,
-    },
-    /// Rejects a waiting participant.
-    Deny {
-        /// Id of the participant.
-        peer_id: String,
-        /// Whether it may not ask again while the room exists; absent means that it may.
-        #[cfg_attr(test, ts(optional))]
-        ban: Option<bool>,
-    },
-    /// Makes a viewer a speaker.
-    Promote {
-        /// Id of the participant.
-        peer_id: String,
-    },
-    /// Makes a speaker a viewer.
-    Demote {
-        /// Id of the participant.
-        peer_id: String,
-    },
-    /// Pauses producers of a participant.
-    Mute {
-        /// Id of the participant.
-        peer_id: String,
-        /// Kind of the producers; absent means all.
-        #[cfg_attr(test, ts(optional, type = "Kind"))]
-        kind: Option<MediaKind>,
-    },
-    /// Removes a participant from the room.
-    Remove {
-        /// Id of the participant.
-        peer_id: String,
-        /// Whether it may not come back while the room exists; absent means that it may.
-        #[cfg_attr(test, ts(optional))]
-        ban: Option<bool>,
-    },
-    /// Changes who may enter the room.
-    SetPolicy {
-        /// The new policy.
-        policy: Policy,
-    },
-}
-
 /// Names a transport, a producer or a consumer.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -312,6 +249,9 @@ pub(super) struct ParticipantSummary {
     pub video: bool,
     /// Role in the room.
     pub role: Role,
+    /// Whether nothing arrives from it at the moment; absent means that something does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<bool>,
 }
 
 /// `roomJoined`
@@ -340,6 +280,12 @@ pub(super) struct RoomJoined {
     /// Participant that is speaking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_speaker: Option<String>,
+    /// Participant that a host shows large to everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spotlight: Option<String>,
+    /// Who may share screens; absent means everybody who may speak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<Sharing>,
 }
 
 /// `waiting`, until a host admits the client
@@ -459,6 +405,9 @@ pub(super) struct NewPeer {
     /// Name to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
+    /// What it may do here; absent means that it is a speaker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
 }
 
 /// `peerLeft`
@@ -503,20 +452,6 @@ pub(super) struct RoleChanged {
     pub peer_id: String,
     /// What it may do now.
     pub role: Role,
-}
-
-/// `chat` as a notice
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ChatNotice {
-    /// Id of the sender.
-    pub peer_id: String,
-    /// Name of the sender.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub display_name: Option<String>,
-    /// The message.
-    pub text: String,
 }
 
 /// `policyChanged`

@@ -9,7 +9,9 @@ use ts_rs::{Config, TS};
 use super::decode::decode;
 use super::payloads::*;
 use super::state::State;
-use crate::message::{Direction, MediaSource, Policy, Refusal, RemovalReason, Role};
+use crate::message::{
+    ChatPolicy, Direction, MediaSource, Policy, Refusal, RemovalReason, Role, Sharing,
+};
 use crate::turn::IceServer;
 
 const HEAD: &str = "\
@@ -83,7 +85,14 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<SetPriority, Empty>("setPriority", "done", config),
         row::<ConsumerRef, ConsumerRef>("requestKeyframe", "keyframeRequested", config),
         row::<SubjectRef, Stats>("getStats", "stats", config),
-        row::<Chat, Empty>("chat", "done", config),
+        row::<Chat, ChatSent>("chat", "done", config),
+        row::<GetConversation, Conversation>("getConversation", "conversation", config),
+        row::<SetHand, Empty>("setHand", "done", config),
+        row::<React, Empty>("react", "done", config),
+        row::<OpenPoll, Empty>("openPoll", "done", config),
+        row::<Vote, Empty>("vote", "done", config),
+        row::<ClosePoll, Empty>("closePoll", "done", config),
+        row::<Empty, Empty>("ping", "done", config),
         row::<Empty, Empty>("requestToSpeak", "done", config),
         row::<Moderate, Empty>("moderate", "done", config),
     ]
@@ -119,8 +128,19 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
         ("roleChanged", RoleChanged::name(config)),
         ("policyChanged", PolicyChanged::name(config)),
         ("muted", Produced::name(config)),
+        ("unmuteRequested", UnmuteRequested::name(config)),
+        ("sharingStopped", Empty::name(config)),
+        ("spotlightChanged", SpotlightChanged::name(config)),
+        ("sharingChanged", SharingChanged::name(config)),
+        ("interruptionChanged", InterruptionChanged::name(config)),
         ("removed", Removed::name(config)),
-        ("chat", ChatNotice::name(config)),
+        ("chat", ChatMessage::name(config)),
+        ("chatPolicyChanged", ChatPolicyChanged::name(config)),
+        ("handRaised", HandRaised::name(config)),
+        ("handLowered", PeerRef::name(config)),
+        ("reaction", Reaction::name(config)),
+        ("pollOpened", Poll::name(config)),
+        ("pollChanged", PollChanged::name(config)),
         ("error", ErrorPayload::name(config)),
     ]
 }
@@ -153,6 +173,7 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<Direction>(config),
         declaration::<Role>(config),
         declaration::<Policy>(config),
+        declaration::<Sharing>(config),
         declaration::<RemovalReason>(config),
         declaration::<TransportRef>(config),
         declaration::<ProducerRef>(config),
@@ -165,7 +186,6 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<Consume>(config),
         declaration::<SetPreferredLayers>(config),
         declaration::<SetPriority>(config),
-        declaration::<Chat>(config),
         declaration::<Moderate>(config),
         declaration::<IceServer>(config),
         declaration::<ClientOptions>(config),
@@ -191,8 +211,11 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<PeerRef>(config),
         declaration::<PeerRequest>(config),
         declaration::<RoleChanged>(config),
-        declaration::<ChatNotice>(config),
         declaration::<PolicyChanged>(config),
+        declaration::<UnmuteRequested>(config),
+        declaration::<SpotlightChanged>(config),
+        declaration::<SharingChanged>(config),
+        declaration::<InterruptionChanged>(config),
         declaration::<Removed>(config),
         declaration::<NewProducer>(config),
         declaration::<PeerProducerRef>(config),
@@ -208,11 +231,35 @@ fn declarations(config: &Config) -> Vec<String> {
     ]
 }
 
+/// Returns the declarations of the types of chat, raised hands, reactions and polls.
+fn conversation_declarations(config: &Config) -> Vec<String> {
+    vec![
+        declaration::<ChatPolicy>(config),
+        declaration::<Chat>(config),
+        declaration::<ChatSent>(config),
+        declaration::<NamedPeer>(config),
+        declaration::<ChatMessage>(config),
+        declaration::<GetConversation>(config),
+        declaration::<SetHand>(config),
+        declaration::<HandRaised>(config),
+        declaration::<React>(config),
+        declaration::<OpenPoll>(config),
+        declaration::<Vote>(config),
+        declaration::<ClosePoll>(config),
+        declaration::<Poll>(config),
+        declaration::<Conversation>(config),
+        declaration::<ChatPolicyChanged>(config),
+        declaration::<Reaction>(config),
+        declaration::<PollChanged>(config),
+    ]
+}
+
 /// Returns the text of the file.
 fn protocol() -> String {
     let config = &Config::new();
     let mut text = String::from(HEAD);
-    for declaration in declarations(config) {
+    let conversation = conversation_declarations(config);
+    for declaration in declarations(config).into_iter().chain(conversation) {
         text.push_str(&declaration);
     }
     text.push_str("\n/** Every request with its payload and the payload of its reply. */\n");

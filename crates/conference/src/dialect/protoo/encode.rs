@@ -260,8 +260,12 @@ const fn error_code(refusal: &Refusal) -> u16 {
         | Refusal::ParticipantNotFound
         | Refusal::TransportNotFound
         | Refusal::ProducerNotFound
-        | Refusal::ConsumerNotFound => 404,
-        Refusal::RoomExists | Refusal::AlreadyConnected => 409,
+        | Refusal::ConsumerNotFound
+        | Refusal::PollNotFound => 404,
+        Refusal::RoomExists
+        | Refusal::AlreadyConnected
+        | Refusal::NoPrivateMessages
+        | Refusal::PollClosed => 409,
         Refusal::LimitReached(_) | Refusal::RateLimited => 429,
         Refusal::Internal => 500,
         Refusal::WorkerLost | Refusal::ShuttingDown => 503,

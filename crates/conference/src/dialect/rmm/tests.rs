@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::dialect::effect::Effect;
 use crate::dialect::socketio_event::SocketIoEvent;
-use crate::message::{Refusal, Reply, Role, RoomSnapshot};
+use crate::message::{Refusal, Reply, Role, RoomSnapshot, Sharing};
 
 fn state() -> State {
     State::new(SessionContext {
@@ -38,6 +38,8 @@ fn joined() -> Reply {
         others: Vec::new(),
         count: None,
         active_speaker: None,
+        spotlight: None,
+        sharing: Sharing::Everybody,
     })
 }
 

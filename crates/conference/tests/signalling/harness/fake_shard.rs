@@ -1,6 +1,7 @@
 //! A shard without media, for tests of the conference.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::json;
 use watersmeet_engine::command::{
@@ -23,6 +24,8 @@ pub struct FakeShard {
     pub held: BTreeSet<ConsumerId>,
     /// Voices to which routers are limited.
     pub voices: BTreeMap<RouterId, u8>,
+    /// Whether datagrams arrive on the transports.
+    pub hears_media: bool,
     /// Piped producers: router and origin shard of each.
     pub pipes: BTreeMap<ProducerId, (RouterId, MediaKind, u8)>,
 }
@@ -158,6 +161,11 @@ impl FakeShard {
                     .get(&producer)
                     .ok_or(Refusal::ProducerNotFound)?;
                 return Ok(Reply::ProducerStats(Vec::new()));
+            }
+            Command::TransportSilence { transport } => {
+                self.transport(transport)?;
+                let silence = if self.hears_media { 0 } else { 60 };
+                return Ok(Reply::TransportSilence(Duration::from_secs(silence)));
             }
             // Real values come from the engine; a fake shard has none.
             Command::TransportStats { transport } => {

@@ -1,0 +1,68 @@
+/** What is wrong with a device, for as long as it is, with the one thing to do about it. */
+import { useSignal } from '@preact/signals';
+import type { App } from '../app';
+import type { Device, DeviceError } from '../capture';
+import { t } from '../i18n/translate';
+import { CloseIcon } from './icons';
+import { deviceErrorText } from './messages';
+
+interface DeviceProblemProps {
+  app: App;
+  openDevices(): void;
+}
+
+interface Problem {
+  /** Differs each time that the problem arises. */
+  key: string;
+  text: string;
+  button: string;
+  solve(): void;
+}
+
+export function DeviceProblem({ app, openDevices }: DeviceProblemProps) {
+  const dismissed = useSignal('');
+  const problem = problemOf(app, openDevices);
+  if (!problem || dismissed.value === problem.key) return null;
+  return (
+    <div class="banner" role="status">
+      <span>{problem.text}</span>
+      <button class="button small" type="button" onClick={() => problem.solve()}>
+        {problem.button}
+      </button>
+      <button
+        type="button"
+        class="notification-close"
+        aria-label={t('notifications.dismiss')}
+        onClick={() => (dismissed.value = problem.key)}
+      >
+        <CloseIcon />
+      </button>
+    </div>
+  );
+}
+
+function problemOf(app: App, openDevices: () => void): Problem | null {
+  const { capture } = app;
+  if (app.room.value?.role.value === 'viewer') return null;
+  const failure = failureOf(app);
+  if (failure) {
+    const text = deviceErrorText(failure.device, failure.error);
+    return { key: `failure ${capture.failureCount.value}`, text, button: t('banner.tryAgain'), solve: () => void capture.retry() };
+  }
+  const key = `microphone ${capture.microphoneProblemCount.value}`;
+  switch (capture.microphoneProblem.value) {
+    case 'silent':
+      return { key, text: t('microphone.silent'), button: t('banner.chooseDevice'), solve: openDevices };
+    case 'talkingMuted':
+      return { key, text: t('microphone.talkingMuted'), button: t('request.unmuteAccept'), solve: () => app.toggle('microphone') };
+    default:
+      return null;
+  }
+}
+
+function failureOf({ capture }: App): { device: Device | 'both'; error: DeviceError } | null {
+  const [camera, microphone] = [capture.cameraError.value, capture.microphoneError.value];
+  if (camera && camera === microphone) return { device: 'both', error: camera };
+  if (microphone) return { device: 'microphone', error: microphone };
+  return camera ? { device: 'camera', error: camera } : null;
+}
