@@ -4,7 +4,8 @@
 //!
 //! One file per idea: [`sent_ledger`] knows what was sent, [`acknowledged_rate`] what arrives,
 //! [`delay_trend`] and [`queueing_delay`] whether a queue grows or stands, [`loss_limit`] what loss
-//! means, [`episode`] what lower rates achieve, [`probe`] looks for more, [`pacer`] spreads packets. [`BandwidthEstimator`] decides.
+//! means, [`episode`] what lower rates achieve, [`probe`] looks for more, [`pacer`] spreads packets.
+//! [`BandwidthEstimator`] decides.
 //!
 //! Only feedback about packets that were sent counts, and a rate is never taken to be higher than that
 //! at which packets were sent, so that a peer that lies harms only itself.
@@ -133,8 +134,9 @@ pub struct BandwidthEstimator {
     capacity: Option<Bitrate>,
     /// Whether packets are sent evenly, because they wait for long.
     is_even: bool,
-    /// Packets whose arrival is not reported, of audio: what was sent, and its bitrate at the latest feedback.
+    /// Audio packets whose arrival is not reported.
     unreported_sent: RateWindow,
+    /// Their bitrate at the latest feedback.
     unreported: Bitrate,
 }
 
@@ -341,7 +343,8 @@ impl BandwidthEstimator {
         }
     }
 
-    /// Returns how long the bottleneck takes for a packet of `len` bytes by itself: on slow paths as long as for a queue.
+    /// Returns how long the bottleneck takes for a packet of `len` bytes by itself: on slow paths as long as for a
+    /// queue.
     fn transmission_time(&self, len: usize) -> Duration {
         let rate = self.estimate.as_bps() + self.unreported.as_bps();
         let rate = Bitrate::from_bps(rate).max(TRANSMISSION_RATE_MIN);

@@ -37,7 +37,8 @@ pub struct BusyRate {
 
 impl BusyRate {
     /// Records a packet: its arrival by the peer's clock, and how long it was under way besides the time that the
-    /// bottleneck takes for it, both in microseconds. `bytes` is its length and that of packets before it whose arrival was not reported.
+    /// bottleneck takes for it, both in microseconds. `bytes` is its length and that of packets before it whose
+    /// arrival was not reported.
     pub fn record(&mut self, at: i64, delay: i64, bytes: u64) {
         let former = self.arrivals.back().map_or(at, |last| last.at);
         self.arrivals.push_back(Arrival {

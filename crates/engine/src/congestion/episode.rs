@@ -10,7 +10,7 @@ use watersmeet_wire::units::{Bitrate, Time};
 const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
 const FRUITLESS_EXPECTED_AFTER: Duration = Duration::from_millis(500);
 
-/// Part of the longest queue, in percent, that must have been sent less before its length says anything.
+/// Reduction of what was sent, in percent of the longest queue, before its length says anything.
 const FREED_PERCENT: u64 = 25;
 
 /// Bitrate below which a queue drains too slowly to tell: a packet more or less is a large part of it.
@@ -26,14 +26,14 @@ pub struct Episode {
     /// Time of the latest decrease.
     pub decreased: Time,
     /// Time of the first decrease since the queue was last short.
-    pub since: Time,
+    since: Time,
     /// Whether the queue is still not short.
     pub is_queue_standing: bool,
     /// Longest queue.
     queue: Duration,
     /// Bitrate that arrived through the queue at the first decrease.
     carried: Bitrate,
-    /// Bits that arrived less since then.
+    /// Bits by which what arrived since then falls short of that bitrate.
     freed: u64,
 }
 
@@ -73,13 +73,9 @@ impl Episode {
         self.is_queue_standing &= !is_short;
     }
 
-    /// Returns for how long the queue has not been short.
-    pub fn standing_for(&self, now: Time) -> Duration {
-        if self.is_queue_standing {
-            now.since(self.since)
-        } else {
-            Duration::ZERO
-        }
+    /// Returns for how long the queue has not been short; `None` when it is.
+    pub fn standing_for(&self, now: Time) -> Option<Duration> {
+        self.is_queue_standing.then(|| now.since(self.since))
     }
 
     /// Returns whether lower rates did not shorten the queue: other traffic fills it, or the path's delay
@@ -91,7 +87,7 @@ impl Episode {
             FRUITLESS_AFTER
         };
         let has_stayed = queue * 10 > self.queue * 8;
-        let has_waited = self.standing_for(now) > after;
+        let has_waited = self.standing_for(now).is_some_and(|it| it > after);
         has_stayed && has_waited && (is_expected || self.has_yielded())
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use watersmeet_wire::units::{Bitrate, Time};
 
-use super::BandwidthEstimator;
 use super::pacer::PacingRate;
+use super::{BandwidthEstimator, LARGE_PACKET};
 
 /// Queue that the bytes on the way may form, besides what the round-trip time accounts for: soon after
 /// congestion, without it, where six lost reports in a row must not stop the picture, and while a queue
@@ -33,10 +33,9 @@ const DRAINED_WITHIN: Duration = Duration::from_millis(900);
 const UDP_HEADERS_LEN: usize = 28;
 
 /// Bounds of the interval at which a packet is sent though too much is on the way, to notice when the path
-/// is back, and the packet's length: half of the estimate is used for that at most.
+/// is back: half of the estimate is used for that at most.
 const TRICKLE_MIN: Duration = Duration::from_millis(50);
 const TRICKLE_MAX: Duration = Duration::from_millis(200);
-const TRICKLE_BYTES: usize = 1_200;
 
 impl BandwidthEstimator {
     /// Records a packet with a transport-wide sequence number, that leaves at `departure`.
@@ -98,7 +97,7 @@ impl BandwidthEstimator {
     /// Returns the interval at which a packet is sent though too much is on the way.
     pub(super) fn trickle_interval(&self) -> Duration {
         let half = Bitrate::from_bps(self.estimate.as_bps() / 2);
-        let interval = half.time_to_send(TRICKLE_BYTES).unwrap_or(TRICKLE_MAX);
+        let interval = half.time_to_send(LARGE_PACKET).unwrap_or(TRICKLE_MAX);
         interval.clamp(TRICKLE_MIN, TRICKLE_MAX)
     }
 
@@ -126,10 +125,8 @@ impl BandwidthEstimator {
 
     /// Returns how many bytes may be on the way.
     pub(super) fn flight_max(&self, now: Time) -> u64 {
-        let standing_for = self
-            .congestion
-            .map_or(Duration::ZERO, |it| it.standing_for(now));
-        let queue = if standing_for > Duration::ZERO {
+        let standing_for = self.congestion.and_then(|it| it.standing_for(now));
+        let queue = if standing_for.is_some() {
             QUEUE_ALLOWED_CONGESTED
         } else if self.is_even {
             QUEUE_ALLOWED_EVEN
@@ -138,7 +135,7 @@ impl BandwidthEstimator {
         } else {
             QUEUE_ALLOWED_UNCONGESTED
         };
-        let (round_trip, least) = if standing_for > DRAINED_WITHIN {
+        let (round_trip, least) = if standing_for.is_some_and(|it| it > DRAINED_WITHIN) {
             // The round trip of the empty path: with that of the queue, the queue would stay as it is.
             let empty = self.round_trip.saturating_sub(self.queue.get());
             (empty, FLIGHT_MIN_DRAINING)
