@@ -270,7 +270,7 @@ export type RoomJoined = {
   activeSpeaker?: string;
   /** Participant that a host shows large to everybody. */
   spotlight?: string;
-  /** Who may share screens; absent means everybody who may speak. */
+  /** Rule for sharing screens; absent means that hosts and speakers may. */
   sharing?: Sharing;
 };
 
@@ -376,7 +376,7 @@ export type NewPeer = {
   peerId: string;
   /** Name to show. */
   displayName?: string;
-  /** What it may do here; absent means that it is a speaker. */
+  /** Role of the participant; absent means `speaker`. */
   role?: Role;
 };
 
@@ -430,7 +430,7 @@ export type SpotlightChanged = {
 
 /** `sharingChanged` */
 export type SharingChanged = {
-  /** Who may share screens now. */
+  /** The new rule for sharing screens. */
   sharing: Sharing;
 };
 
@@ -680,7 +680,7 @@ export type Poll = {
 export type Conversation = {
   /** Messages that this participant may read, oldest first. */
   messages: Array<ChatMessage>;
-  /** Who may write messages and start polls. */
+  /** Participants who may write messages and start polls. */
   chatPolicy: ChatPolicy;
   /** Raised hands, first raised first. */
   hands: Array<HandRaised>;
@@ -690,7 +690,7 @@ export type Conversation = {
 
 /** `chatPolicyChanged` */
 export type ChatPolicyChanged = {
-  /** Who may write messages and start polls. */
+  /** Participants who may write messages and start polls. */
   policy: ChatPolicy;
 };
 

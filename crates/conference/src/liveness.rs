@@ -1,9 +1,8 @@
-//! When something arrived from a client last, and whether its silence is being looked into. Keeps no timer
-//! and sends nothing.
+//! Time of the last frame of a client, and state of the check of its silence. Keeps no timer and sends nothing.
 
 use watersmeet_wire::units::Time;
 
-/// What is known of the silence of one client.
+/// Last frame of one client, and state of the check of its silence.
 #[derive(Debug, Default)]
 pub(crate) struct Liveness {
     /// Arrival of the last frame.

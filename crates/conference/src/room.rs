@@ -55,7 +55,7 @@ pub(crate) struct Room {
     pub(crate) seats: Seats,
     /// Participants that may not come back.
     pub(crate) bans: Bans,
-    /// What hosts have decided for everybody.
+    /// Spotlight, and the rule for sharing screens.
     pub(crate) hosting: Hosting,
     /// Number of the next session that enters or waits.
     next_number: u64,

@@ -47,6 +47,15 @@ impl Identity {
         is_same_client || (self.user.is_some() && self.user == other.user)
     }
 
+    /// Returns the proofs of a client with this secret and without a user.
+    #[cfg(test)]
+    pub(crate) fn of_client(secret: &str) -> Self {
+        Self {
+            resume: Some(ResumeKey::new(secret)),
+            user: None,
+        }
+    }
+
     /// Returns whether nothing recognises the participant.
     pub(crate) const fn is_empty(&self) -> bool {
         self.resume.is_none() && self.user.is_none()
@@ -145,13 +154,6 @@ impl Seats {
 mod tests {
     use super::*;
 
-    fn client(secret: &str) -> Identity {
-        Identity {
-            resume: Some(ResumeKey::new(secret)),
-            user: None,
-        }
-    }
-
     fn seat(identity: Identity, role: Role, until: Time) -> Seat {
         Seat {
             identity,
@@ -166,10 +168,17 @@ mod tests {
         let mut seats = Seats::default();
         let until = Time::from_millis(1);
         for n in 0..=SEATS_MAX {
-            seats.keep(seat(client(&format!("secret {n}")), Role::Speaker, until));
+            seats.keep(seat(
+                Identity::of_client(&format!("secret {n}")),
+                Role::Speaker,
+                until,
+            ));
         }
-        assert_eq!(seats.role_of(&client("secret 0")), None);
-        assert_eq!(seats.role_of(&client("secret 1")), Some(Role::Speaker));
+        assert_eq!(seats.role_of(&Identity::of_client("secret 0")), None);
+        assert_eq!(
+            seats.role_of(&Identity::of_client("secret 1")),
+            Some(Role::Speaker)
+        );
         assert_eq!(seats.seats.len(), SEATS_MAX);
     }
 
@@ -177,7 +186,7 @@ mod tests {
     fn participants_without_proof_match_nobody() {
         let nobody = Identity::default();
         assert!(!nobody.matches(&Identity::default()));
-        assert!(!nobody.matches(&client("x")));
+        assert!(!nobody.matches(&Identity::of_client("x")));
         let mut seats = Seats::default();
         seats.keep(seat(nobody, Role::Host, Time::from_millis(1)));
         assert!(!seats.expects_host());
@@ -187,8 +196,16 @@ mod tests {
     fn one_timer_runs_at_a_time() {
         let mut seats = Seats::default();
         assert_eq!(seats.start_timer(), None);
-        seats.keep(seat(client("a"), Role::Host, Time::from_millis(5)));
-        seats.keep(seat(client("b"), Role::Host, Time::from_millis(9)));
+        seats.keep(seat(
+            Identity::of_client("a"),
+            Role::Host,
+            Time::from_millis(5),
+        ));
+        seats.keep(seat(
+            Identity::of_client("b"),
+            Role::Host,
+            Time::from_millis(9),
+        ));
         assert_eq!(seats.start_timer(), Some(Time::from_millis(5)));
         assert_eq!(seats.start_timer(), None);
         seats.expire(Time::from_millis(5));

@@ -47,7 +47,7 @@ impl Conference {
         let room = self.rooms.get_mut(name).ok_or(Refusal::RoomNotFound)?;
         if room.conversation.chat_policy != policy {
             room.conversation.chat_policy = policy;
-            self.notify_participants(name, &Notice::ChatPolicyChanged { policy });
+            self.notify_everybody(name, &Notice::ChatPolicyChanged { policy });
         }
         Ok(())
     }
@@ -57,15 +57,6 @@ impl Conference {
         let room = self.rooms.get(&membership.room);
         let policy = room.map(|it| it.conversation.chat_policy);
         policy == Some(ChatPolicy::Everybody) || role == Role::Host
-    }
-
-    /// Notifies every participant of a room.
-    fn notify_participants(&mut self, name: &str, notice: &Notice) {
-        self.flush_presence(name);
-        let sessions = self.rooms.get(name).map(|it| it.sessions());
-        for session in sessions.unwrap_or_default() {
-            self.notify(session, notice);
-        }
     }
 
     /// Returns the wall clock time, in milliseconds since 1970.

@@ -289,7 +289,7 @@ impl Conference {
         if let Some(room) = self.rooms.get_mut(&name) {
             title = room.title().cloned();
             has_host = room.has_host();
-            // Those who wait already know whether a host is present: they are told at every change.
+            // The clients in the lobby know whether a host is present from the notice of the latest change.
             room.record_lobby_told();
             let number = room.enter_lobby(participant);
             if let Some(session) = self.sessions.get_mut(id) {

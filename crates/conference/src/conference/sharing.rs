@@ -1,4 +1,4 @@
-//! Who may share screens in a room, and stopping screens that are shared.
+//! The rule for sharing screens in a room, and stopping shared screens.
 
 use super::Conference;
 use crate::message::{MediaSource, Notice, ProducerSummary, Refusal, Role, Sharing};

@@ -164,7 +164,7 @@ pub enum Notice {
     },
     /// A participant started a poll, perhaps the receiver of this notice.
     PollOpened(Arc<PollState>),
-    /// Somebody voted in a poll, or it has ended.
+    /// A poll has another vote, or was closed.
     PollChanged {
         /// Id of the poll.
         poll: u64,

@@ -123,7 +123,7 @@ pub struct RoomSnapshot {
     pub active_speaker: Option<PeerId>,
     /// Participant that a host shows large to everybody.
     pub spotlight: Option<PeerId>,
-    /// Who may share screens.
+    /// Rule for sharing screens.
     pub sharing: Sharing,
 }
 

@@ -1,13 +1,13 @@
-//! What the hosts of a room have decided for everybody in it.
+//! Settings of a room that its hosts change during the meeting.
 
 use crate::message::{PeerId, Sharing};
 
-/// What the hosts of a room have decided for everybody in it. It lasts as long as the room.
+/// Spotlight of a room, and its rule for sharing screens. Lasts as long as the room.
 #[derive(Debug, Default)]
 pub(crate) struct Hosting {
     /// Participant that everybody is shown large.
     pub spotlight: Option<PeerId>,
-    /// Who may share screens.
+    /// Rule for sharing screens.
     pub sharing: Sharing,
 }
 

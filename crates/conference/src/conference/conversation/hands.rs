@@ -39,7 +39,7 @@ impl Conference {
             Notice::HandLowered { peer: owner.peer }
         };
         if before.is_some() != raised {
-            self.notify_participants(&membership.room, &notice);
+            self.notify_everybody(&membership.room, &notice);
         }
         Ok(Some(Reply::Done))
     }
@@ -74,10 +74,10 @@ impl Conference {
             room.conversation.hands.lower(person);
         }
         let peer = left.peer.clone();
-        self.notify_participants(name, &Notice::HandLowered { peer });
+        self.notify_everybody(name, &Notice::HandLowered { peer });
         if let Some(owner) = elsewhere {
             let hand = RaisedHand { owner, number };
-            self.notify_participants(name, &Notice::HandRaised(hand));
+            self.notify_everybody(name, &Notice::HandRaised(hand));
         }
     }
 

@@ -93,7 +93,7 @@ impl Conference {
                 votes: state.votes.into(),
                 is_closed: state.is_closed,
             };
-            self.notify_participants(name, &notice);
+            self.notify_everybody(name, &notice);
         }
     }
 }

@@ -21,10 +21,7 @@ pub(super) fn encode_conversation_notice(notice: &Notice) -> Option<String> {
             frame("handLowered", id, PeerRef { peer_id })
         }
         Notice::Reaction { from, reaction } => {
-            let NamedPeer {
-                peer_id,
-                display_name,
-            } = named_peer(from);
+            let (peer_id, display_name) = id_and_name(from);
             let payload = Reaction {
                 peer_id,
                 display_name,
@@ -66,10 +63,7 @@ pub(super) fn conversation(snapshot: &ConversationSnapshot) -> Conversation {
 
 /// Returns a message for somebody who has not sent it.
 fn chat_message(message: &Arc<message::ChatMessage>) -> ChatMessage {
-    let NamedPeer {
-        peer_id,
-        display_name,
-    } = named_peer(&message.from);
+    let (peer_id, display_name) = id_and_name(&message.from);
     ChatMessage {
         message_id: message.id,
         sent_at: message.sent_at_ms,
@@ -84,10 +78,7 @@ fn chat_message(message: &Arc<message::ChatMessage>) -> ChatMessage {
 
 /// Returns a raised hand.
 fn hand_raised(hand: &RaisedHand) -> HandRaised {
-    let NamedPeer {
-        peer_id,
-        display_name,
-    } = named_peer(&hand.owner);
+    let (peer_id, display_name) = id_and_name(&hand.owner);
     HandRaised {
         peer_id,
         display_name,
@@ -97,10 +88,7 @@ fn hand_raised(hand: &RaisedHand) -> HandRaised {
 
 /// Returns a poll.
 fn poll(state: &PollState) -> Poll {
-    let NamedPeer {
-        peer_id,
-        display_name,
-    } = named_peer(&state.author);
+    let (peer_id, display_name) = id_and_name(&state.author);
     Poll {
         poll_id: state.id,
         sent_at: state.sent_at_ms,
@@ -115,10 +103,17 @@ fn poll(state: &PollState) -> Poll {
     }
 }
 
-/// Returns the id and the name of a participant.
+/// Returns a participant that a message names.
 fn named_peer(author: &Author) -> NamedPeer {
+    let (peer_id, display_name) = id_and_name(author);
     NamedPeer {
-        peer_id: author.peer.to_string(),
-        display_name: author.display_name.as_deref().map(str::to_owned),
+        peer_id,
+        display_name,
     }
+}
+
+/// Returns the id and the name of a participant.
+fn id_and_name(author: &Author) -> (String, Option<String>) {
+    let name = author.display_name.as_deref();
+    (author.peer.to_string(), name.map(str::to_owned))
 }

@@ -283,7 +283,7 @@ pub(super) struct RoomJoined {
     /// Participant that a host shows large to everybody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spotlight: Option<String>,
-    /// Who may share screens; absent means everybody who may speak.
+    /// Rule for sharing screens; absent means that hosts and speakers may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sharing: Option<Sharing>,
 }
@@ -405,7 +405,7 @@ pub(super) struct NewPeer {
     /// Name to show.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// What it may do here; absent means that it is a speaker.
+    /// Role of the participant; absent means `speaker`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
 }

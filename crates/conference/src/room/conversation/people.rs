@@ -49,33 +49,25 @@ impl People {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seats::ResumeKey;
-
-    fn client(secret: &str) -> Identity {
-        Identity {
-            resume: Some(ResumeKey::new(secret)),
-            user: None,
-        }
-    }
 
     #[test]
     fn a_person_is_recognised_and_one_without_proofs_is_always_new() {
         let mut people = People::default();
-        let ana = people.recognise(&client("ana"));
+        let ana = people.recognise(&Identity::of_client("ana"));
         let nobody = people.recognise(&Identity::default());
         assert_ne!(people.recognise(&Identity::default()), nobody);
-        assert_ne!(people.recognise(&client("ben")), ana);
-        assert_eq!(people.recognise(&client("ana")), ana);
+        assert_ne!(people.recognise(&Identity::of_client("ben")), ana);
+        assert_eq!(people.recognise(&Identity::of_client("ana")), ana);
     }
 
     #[test]
     fn the_first_person_is_forgotten_when_there_are_too_many() {
         let mut people = People::default();
-        let first = people.recognise(&client("first"));
+        let first = people.recognise(&Identity::of_client("first"));
         for n in 0..PEOPLE_MAX {
-            people.recognise(&client(&n.to_string()));
+            people.recognise(&Identity::of_client(&n.to_string()));
         }
         assert_eq!(people.known.len(), PEOPLE_MAX);
-        assert_ne!(people.recognise(&client("first")), first);
+        assert_ne!(people.recognise(&Identity::of_client("first")), first);
     }
 }

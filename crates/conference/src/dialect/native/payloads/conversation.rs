@@ -86,7 +86,7 @@ pub(crate) struct GetConversation {
 pub(crate) struct Conversation {
     /// Messages that this participant may read, oldest first.
     pub messages: Vec<ChatMessage>,
-    /// Who may write messages and start polls.
+    /// Participants who may write messages and start polls.
     pub chat_policy: ChatPolicy,
     /// Raised hands, first raised first.
     pub hands: Vec<HandRaised>,
@@ -98,7 +98,7 @@ pub(crate) struct Conversation {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct ChatPolicyChanged {
-    /// Who may write messages and start polls.
+    /// Participants who may write messages and start polls.
     pub policy: ChatPolicy,
 }
 

@@ -126,7 +126,7 @@ pub(crate) struct SpotlightChanged {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub(crate) struct SharingChanged {
-    /// Who may share screens now.
+    /// The new rule for sharing screens.
     pub sharing: Sharing,
 }
 
