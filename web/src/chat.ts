@@ -3,8 +3,8 @@
  * Messages of a gap come with the server's history; each is identified by its id, so that none is shown twice.
  */
 import { batch, computed, signal } from '@preact/signals';
-import type { FailureReason, Named } from './notifications';
-import type { ChatMessage as ReceivedMessage, ChatPolicy, Conversation, NamedPeer, PayloadOf } from './protocol';
+import { named, type FailureReason, type Named } from './notifications';
+import type { ChatMessage as ReceivedMessage, ChatPolicy, Conversation, PayloadOf } from './protocol';
 import { Refusal, failureReason, type RoomSignalling } from './signalling';
 
 /** Upper bound of messages that the page keeps; the oldest are given up. */
@@ -34,7 +34,7 @@ export interface UnsentMessage {
   failure: FailureReason | null;
 }
 
-/** What the chat needs from outside. */
+/** Access of the chat to the room and to the browser's storage. */
 export interface ChatOptions {
   signalling: RoomSignalling;
   /** Called with each new message of somebody else that is not in view. */
@@ -49,11 +49,11 @@ export class Chat {
   readonly messages = signal<readonly ChatMessage[]>([]);
   /** Our messages that are not delivered, oldest first. */
   readonly unsent = signal<readonly UnsentMessage[]>([]);
-  /** Who may write to everybody. */
+  /** Participants who may write to everybody. */
   readonly policy = signal<ChatPolicy>('everybody');
   /** Whether the messages are in view. */
   readonly isOpen = signal(false);
-  /** What is typed and not sent. */
+  /** Text in the field that is not sent yet. */
   readonly draft = signal('');
   /** The only receiver of what is typed; null for everybody. */
   readonly receiver = signal<Named | null>(null);
@@ -163,8 +163,4 @@ export function isTooLong(text: string): boolean {
 
 function received({ messageId, sentAt, text, to, own = false, ...from }: ReceivedMessage): ChatMessage {
   return { id: messageId, sentAt, from: named(from), isOwn: own, to: to ? named(to) : null, text };
-}
-
-function named({ peerId, displayName = '' }: NamedPeer): Named {
-  return { id: peerId, name: displayName };
 }

@@ -5,7 +5,7 @@
 import { batch } from '@preact/signals';
 import { loadLastReadMessage, saveLastReadMessage } from './browserStorage';
 import { Chat } from './chat';
-import type { NotificationContent } from './notifications';
+import { named, type NotificationContent } from './notifications';
 import { Polls } from './polls';
 import type { Notice } from './protocol';
 import { RaisedHands } from './raisedHands';
@@ -72,9 +72,9 @@ export class Conversation {
         this.chat.policy.value = notice.payload.policy;
         return this.notify({ code: 'chatPolicyChanged', policy: notice.payload.policy });
       case 'handRaised': {
-        const { peerId, displayName = '' } = notice.payload;
+        const who = named(notice.payload);
         const isNew = this.hands.handleRaised(notice.payload);
-        if (isNew && peerId !== this.ownId) this.notify({ code: 'handRaised', who: { id: peerId, name: displayName } });
+        if (isNew && who.id !== this.ownId) this.notify({ code: 'handRaised', who });
         return;
       }
       case 'handLowered':
@@ -82,9 +82,9 @@ export class Conversation {
       case 'reaction':
         return this.reactions.show(notice.payload.peerId, notice.payload.reaction);
       case 'pollOpened': {
-        const { peerId, displayName = '', question, own } = notice.payload;
+        const { question, own } = notice.payload;
         this.polls.handleOpened(notice.payload);
-        if (!own) this.notify({ code: 'pollOpened', who: { id: peerId, name: displayName }, text: question });
+        if (!own) this.notify({ code: 'pollOpened', who: named(notice.payload), text: question });
         return;
       }
       case 'pollChanged':

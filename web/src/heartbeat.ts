@@ -3,7 +3,7 @@
  * run for a while. Sends a request every second, whose reply counts like every other frame. Closes nothing.
  */
 
-/** What the heartbeat needs from a connection, and tells it. */
+/** Callbacks of a heartbeat. */
 export interface HeartbeatEvents {
   /** Sends a request that the server answers at once. */
   sendPing(): void;

@@ -1,12 +1,12 @@
 /**
- * What the hosts have decided for everybody, as this participant is told of it: who is shown large, who may share
- * screens, and a host's request to unmute. `Moderation` has what hosts do.
+ * The spotlight, the rule for sharing screens, and the latest request to unmute, as notices tell them. `Moderation`
+ * sends the requests of hosts.
  */
 import { batch, signal } from '@preact/signals';
 import type { Named, NotificationContent } from './notifications';
 import type { Notice, RoomJoined, Sharing } from './protocol';
 
-/** What `Hosting` needs from the room. */
+/** Access of `Hosting` to the room. */
 export interface HostingContext {
   /** Our own id; empty before the greeting. */
   ownId(): string;
@@ -23,7 +23,7 @@ export interface UnmuteRequest {
 export class Hosting {
   /** Id of the participant that everybody is shown large, perhaps our own; null without one. */
   readonly spotlight = signal<string | null>(null);
-  /** Who may share screens. */
+  /** Rule for sharing screens. */
   readonly sharing = signal<Sharing>('everybody');
   /** The latest request to unmute that was not answered; null without one. */
   readonly unmuteRequest = signal<UnmuteRequest | null>(null);

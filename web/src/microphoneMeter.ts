@@ -3,7 +3,7 @@
 /** Interval of samples. */
 export const SAMPLE_MS = 50;
 
-/** What a microphone delivers at one instant. */
+/** Sound of a microphone at one instant. */
 export interface MicrophoneSample {
   /** Loudness, 0 to 1, also while the track is disabled. */
   level: number;

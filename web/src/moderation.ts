@@ -4,9 +4,9 @@
  * which checks whether they are permitted.
  */
 import { signal } from '@preact/signals';
-import type { Named, NotificationContent } from './notifications';
+import { named, type Named, type NotificationContent } from './notifications';
 import type { ChatPolicy, Moderate, Notice, Notices, Policy, Role, Sharing } from './protocol';
-import { Refusal, failureReason, type RoomSignalling } from './signalling';
+import { reportRefusal, type RoomSignalling } from './signalling';
 
 export class Moderation {
   /** Requests to join the room, oldest first. */
@@ -136,17 +136,12 @@ export class Moderation {
   private send(action: Moderate, done?: NotificationContent): void {
     const sent = this.signalling.request('moderate', action);
     const told = done ? sent.then(() => this.notify(done)) : sent;
-    told.catch((error: unknown) => {
-      // The participant may have left meanwhile; then there is nothing to do.
-      if (error instanceof Refusal && error.code !== 'participant-not-found') {
-        this.signalling.reportProblem({ code: 'actionFailed', reason: failureReason(error) });
-      }
-    });
+    told.catch((error: unknown) => reportRefusal(this.signalling, error));
   }
 }
 
-function withRequester(list: Named[], { peerId, displayName }: Notices['joinRequested']): Named[] {
-  return [...without(list, peerId), { id: peerId, name: displayName ?? '' }];
+function withRequester(list: Named[], requester: Notices['joinRequested']): Named[] {
+  return [...without(list, requester.peerId), named(requester)];
 }
 
 function without(list: Named[], id: string): Named[] {

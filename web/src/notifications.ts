@@ -1,6 +1,6 @@
 /** What notifications tell the person, as codes and values. The page has the sentences (`ui/messages.ts`). */
 import type { Device } from './capture';
-import type { ChatPolicy, MediaSource, Policy, Role, Sharing } from './protocol';
+import type { ChatPolicy, MediaSource, NamedPeer, Policy, Role, Sharing } from './protocol';
 import type { ScreenError } from './screenCapture';
 
 /** Somebody as others see them; the page has a label for those without a name. */
@@ -8,6 +8,11 @@ export interface Named {
   id: string;
   /** Empty where the person gave none. */
   name: string;
+}
+
+/** Returns somebody whom a frame names. */
+export function named({ peerId, displayName = '' }: NamedPeer): Named {
+  return { id: peerId, name: displayName };
 }
 
 /** Why a request failed: the code of the refusal, and the server's words where the code is not enough. */

@@ -1,8 +1,8 @@
 /** Polls of a room with their votes, and what we voted. */
 import { computed, signal } from '@preact/signals';
-import type { Named } from './notifications';
+import { named, type Named } from './notifications';
 import type { Notices, Poll as ReceivedPoll, RequestType, PayloadOf } from './protocol';
-import { Refusal, failureReason, type RoomSignalling } from './signalling';
+import { reportRefusal, type RoomSignalling } from './signalling';
 
 export const OPTIONS_MIN = 2;
 export const OPTIONS_MAX = 10;
@@ -70,15 +70,14 @@ export class Polls {
       await this.signalling.request(type, payload);
       return true;
     } catch (error) {
-      if (error instanceof Refusal) this.signalling.reportProblem({ code: 'actionFailed', reason: failureReason(error) });
+      reportRefusal(this.signalling, error);
       return false;
     }
   }
 }
 
-function received({ pollId, peerId, displayName = '', question, options, votes, closed, own = false, ownVote }: ReceivedPoll): Poll {
-  const author = { id: peerId, name: displayName };
-  return { id: pollId, author, isOwn: own, question, options, votes, isClosed: closed, ownVote: ownVote ?? null };
+function received({ pollId, question, options, votes, closed, own = false, ownVote, ...author }: ReceivedPoll): Poll {
+  return { id: pollId, author: named(author), isOwn: own, question, options, votes, isClosed: closed, ownVote: ownVote ?? null };
 }
 
 function newestFirst(a: Poll, b: Poll): number {

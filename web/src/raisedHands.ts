@@ -1,8 +1,8 @@
 /** Raised hands of a room, in the order in which they were raised. */
 import { computed, signal } from '@preact/signals';
-import type { Named } from './notifications';
+import { named, type Named } from './notifications';
 import type { HandRaised } from './protocol';
-import { Refusal, failureReason, type RoomSignalling } from './signalling';
+import { reportRefusal, type RoomSignalling } from './signalling';
 
 export interface RaisedHand {
   owner: Named;
@@ -50,17 +50,12 @@ export class RaisedHands {
     this.hands.value = this.hands.value.filter(({ owner }) => owner.id !== peerId);
   }
 
-  private received({ peerId, displayName = '', number }: HandRaised): RaisedHand {
-    return { owner: { id: peerId, name: displayName }, number, isOwn: peerId === this.ownId };
+  private received(hand: HandRaised): RaisedHand {
+    return { owner: named(hand), number: hand.number, isOwn: hand.peerId === this.ownId };
   }
 
   private request(payload: { raised: boolean; peerId?: string }): void {
-    this.signalling.request('setHand', payload).catch((error: unknown) => {
-      // The participant may have left meanwhile; then there is nothing to do.
-      if (error instanceof Refusal && error.code !== 'participant-not-found') {
-        this.signalling.reportProblem({ code: 'actionFailed', reason: failureReason(error) });
-      }
-    });
+    this.signalling.request('setHand', payload).catch((error: unknown) => reportRefusal(this.signalling, error));
   }
 }
 

@@ -1,6 +1,6 @@
 /** Reactions of participants, each shown for some seconds. */
 import { signal } from '@preact/signals';
-import { Refusal, failureReason, type RoomSignalling } from './signalling';
+import { reportRefusal, type RoomSignalling } from './signalling';
 
 /** The reactions that the server knows. */
 export const REACTIONS = ['👍', '👏', '❤️', '😂', '😮', '🎉', '🤔', '👎'] as const;
@@ -25,9 +25,7 @@ export class Reactions {
   send(emoji: string, ownId: string): void {
     this.signalling.request('react', { reaction: emoji }).then(
       () => this.show(ownId, emoji),
-      (error: unknown) => {
-        if (error instanceof Refusal) this.signalling.reportProblem({ code: 'actionFailed', reason: failureReason(error) });
-      },
+      (error: unknown) => reportRefusal(this.signalling, error),
     );
   }
 

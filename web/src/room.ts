@@ -17,7 +17,7 @@ import { Hosting } from './hosting';
 import { UnsupportedBrowser, type Media, type TransportSignalling } from './media';
 import { Moderation } from './moderation';
 import { NotificationList, type Notification } from './notificationList';
-import type { NotificationContent } from './notifications';
+import { named, type NotificationContent } from './notifications';
 import type { Participant } from './participant';
 import { ParticipantList } from './participantList';
 import { Producers } from './producers';
@@ -444,7 +444,7 @@ export class Room {
 
   private addParticipant(peer: Notices['newPeer']): void {
     if (!this.list.add(peer)) return;
-    this.notify({ code: 'joined', who: { id: peer.peerId, name: peer.displayName ?? '' } });
+    this.notify({ code: 'joined', who: named(peer) });
     if (this.role.value === 'host') void this.refreshRoles();
   }
 

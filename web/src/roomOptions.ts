@@ -1,4 +1,4 @@
-/** What a `Room` is created with, and why it cannot be joined. */
+/** Options of a `Room`, and reasons why it cannot be joined. */
 import type { ReadonlySignal } from '@preact/signals';
 import type { CreateMedia } from './media';
 import type { LocalTracks } from './producers';

@@ -48,6 +48,15 @@ export function failureReason({ message, code = '' }: Refusal): FailureReason {
   return { code, message };
 }
 
+/**
+ * Tells the person that an action was refused. Without a connection nothing is told: the page shows that by itself. A
+ * participant who has left meanwhile is no problem either: then there is nothing to do.
+ */
+export function reportRefusal(signalling: RoomSignalling, error: unknown): void {
+  if (!(error instanceof Refusal) || error.code === 'participant-not-found') return;
+  signalling.reportProblem({ code: 'actionFailed', reason: failureReason(error) });
+}
+
 /** Refusals of a request that the same request gets again, however often it is repeated. */
 const LASTING_CODES = new Set(['bad-request', 'cannot-consume', 'forbidden', 'producer-not-found', 'unknown-type']);
 

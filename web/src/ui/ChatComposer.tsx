@@ -6,22 +6,22 @@ import type { Named } from '../notifications';
 import type { Room } from '../room';
 import { SendIcon } from './icons';
 import { labelOf } from './messages';
+import { SelectField } from './SelectField';
 
 export function ChatComposer({ room }: { room: Room }) {
   const { chat } = room.conversation;
   const field = useRef<HTMLTextAreaElement>(null);
   const noteId = useId();
   const receivers = receiversOf(room);
-  const note = noteFor(room, receivers);
+  const text = chat.draft.value.trim();
+  const tooLong = isTooLong(text);
+  const problem = noteFor(room, receivers) || (tooLong ? t('chat.tooLong') : '');
   const send = () => {
-    const text = chat.draft.value.trim();
-    if (!text || note || isTooLong(text)) return;
+    if (!text || problem) return;
     chat.send(text, chat.receiver.value);
     chat.draft.value = '';
     field.current?.focus();
   };
-  const tooLong = isTooLong(chat.draft.value.trim());
-  const problem = note || (tooLong ? t('chat.tooLong') : '');
   return (
     <form
       class={chat.receiver.value ? 'chat-composer private' : 'chat-composer'}
@@ -53,7 +53,7 @@ export function ChatComposer({ room }: { room: Room }) {
             send();
           }}
         />
-        <button type="submit" class="round chat-send" aria-label={t('chat.send')} title={t('chat.send')} aria-disabled={problem !== '' || !chat.draft.value.trim()}>
+        <button type="submit" class="round chat-send" aria-label={t('chat.send')} title={t('chat.send')} aria-disabled={problem !== '' || !text}>
           <SendIcon />
         </button>
       </div>
@@ -65,30 +65,18 @@ const EVERYBODY = '';
 
 function ReceiverPicker({ room, receivers }: { room: Room; receivers: Named[] }) {
   const { receiver } = room.conversation.chat;
-  const id = useId();
   const chosen = receiver.value;
-  const hasLeft = chosen !== null && !receivers.some(({ id }) => id === chosen.id);
   if (receivers.length === 0 && !chosen) return null;
+  const hasLeft = chosen !== null && !receivers.some(({ id }) => id === chosen.id);
+  const people = hasLeft ? [chosen, ...receivers] : receivers;
   return (
-    <div class="chat-choice">
-      <label for={id}>{t('chat.to')}</label>
-      <select
-        id={id}
-        value={chosen?.id ?? EVERYBODY}
-        onChange={(event) => {
-          const { value } = event.currentTarget;
-          receiver.value = receivers.find(({ id }) => id === value) ?? null;
-        }}
-      >
-        <option value={EVERYBODY}>{t('chat.everybody')}</option>
-        {hasLeft && <option value={chosen.id}>{labelOf(chosen)}</option>}
-        {receivers.map((named) => (
-          <option key={named.id} value={named.id}>
-            {labelOf(named)}
-          </option>
-        ))}
-      </select>
-    </div>
+    <SelectField
+      isInline
+      label={t('chat.to')}
+      choices={[{ value: EVERYBODY, text: t('chat.everybody') }, ...people.map((named) => ({ value: named.id, text: labelOf(named) }))]}
+      chosen={chosen?.id ?? EVERYBODY}
+      choose={(value) => (receiver.value = people.find(({ id }) => id === value) ?? null)}
+    />
   );
 }
 

@@ -1,17 +1,14 @@
 /** Panel of the chat beside the tiles: messages and polls. Loaded on demand. */
 import { useSignal } from '@preact/signals';
-import { useId } from 'preact/hooks';
 import { t } from '../i18n/translate';
-import type { ChatPolicy } from '../protocol';
 import type { Room } from '../room';
 import '../styles/chat.css';
 import { ChatComposer } from './ChatComposer';
 import { ChatMessages } from './ChatMessages';
+import { ChatPolicyField } from './ChatPolicyField';
 import { ChatPolls } from './ChatPolls';
 import { CloseIcon } from './icons';
 import { onEscape, usePanelFocus } from './panelFocus';
-
-const POLICIES: ChatPolicy[] = ['everybody', 'hosts'];
 
 export interface ChatPanelProps {
   room: Room;
@@ -42,36 +39,11 @@ export function ChatPanel({ room, close }: ChatPanelProps) {
         <ChatPolls room={room} />
       ) : (
         <>
-          {room.role.value === 'host' && <PolicyPicker room={room} />}
+          {room.role.value === 'host' && <ChatPolicyField room={room} label={t('chat.policy.label')} isInline />}
           <ChatMessages room={room} />
           <ChatComposer room={room} />
         </>
       )}
     </aside>
-  );
-}
-
-/** Select of a host for who may write. */
-function PolicyPicker({ room }: { room: Room }) {
-  const { policy } = room.conversation.chat;
-  const id = useId();
-  return (
-    <div class="chat-choice">
-      <label for={id}>{t('chat.policy.label')}</label>
-      <select
-        id={id}
-        value={policy.value}
-        onChange={(event) => {
-          const wanted = POLICIES.find((it) => it === event.currentTarget.value);
-          if (wanted) room.moderation.setChatPolicy(wanted);
-        }}
-      >
-        {POLICIES.map((value) => (
-          <option key={value} value={value}>
-            {t(`chat.policy.${value}`)}
-          </option>
-        ))}
-      </select>
-    </div>
   );
 }

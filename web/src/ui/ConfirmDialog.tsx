@@ -1,22 +1,27 @@
 /** A question before something that cannot be undone. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
 interface ConfirmDialogProps {
-  title: string;
-  text?: string;
+  /** The question as plain text. */
+  label: string;
+  /** The question as it is shown; absent means the label. */
+  title?: ComponentChildren;
+  /** Further explanations and choices. */
+  children?: ComponentChildren;
   cancel: string;
   confirm: string;
   onConfirm(): void;
   close(): void;
 }
 
-export function ConfirmDialog({ title, text, cancel, confirm, onConfirm, close }: ConfirmDialogProps) {
+export function ConfirmDialog({ label, title = label, children, cancel, confirm, onConfirm, close }: ConfirmDialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => ref.current?.showModal(), []);
   return (
-    <dialog class="card dialog" ref={ref} aria-label={title} onClose={close}>
+    <dialog class="card dialog" ref={ref} aria-label={label} onClose={close}>
       <h2>{title}</h2>
-      {text && <p class="quiet">{text}</p>}
+      {children}
       <form class="dialog-row" method="dialog">
         <button class="button" type="submit">
           {cancel}

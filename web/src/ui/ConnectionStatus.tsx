@@ -1,8 +1,8 @@
 /** State of the connection: a word in the header, and over the tiles what is wrong and what to do. */
-import type { ComponentChildren } from 'preact';
 import type { App } from '../app';
 import { t } from '../i18n/translate';
 import type { Room } from '../room';
+import { Banner } from './Banner';
 import { SoundIcon } from './icons';
 
 export function ConnectionStatus({ room }: { room: Room }) {
@@ -28,43 +28,24 @@ function stateOf(room: Room): ['good' | 'waiting' | 'bad', string] {
 export function ConnectionBanner({ app, room }: { app: App; room: Room }) {
   if (room.status.value === 'reconnecting') {
     return (
-      <Banner button={t('banner.tryNow')} onClick={() => room.retryNow()}>
+      <Banner role="alert" button={t('banner.tryNow')} onClick={() => room.retryNow()}>
         {t(room.wasAsleep.value ? 'banner.asleep' : 'banner.reconnecting')}
       </Banner>
     );
   }
   if (room.serverSilent.value) {
     return (
-      <Banner button={t('banner.reconnect')} onClick={() => room.retryNow()}>
+      <Banner role="alert" button={t('banner.reconnect')} onClick={() => room.retryNow()}>
         {t('banner.silent')}
       </Banner>
     );
   }
   if (app.audioBlocked.value) {
     return (
-      <Banner button={t('banner.playSound')} icon={<SoundIcon />} onClick={() => (app.audioBlocked.value = false)}>
+      <Banner role="alert" button={t('banner.playSound')} icon={<SoundIcon />} onClick={() => (app.audioBlocked.value = false)}>
         {t('banner.audioBlocked')}
       </Banner>
     );
   }
   return null;
-}
-
-interface BannerProps {
-  button: string;
-  icon?: ComponentChildren;
-  children: ComponentChildren;
-  onClick(): void;
-}
-
-function Banner({ button, icon, children, onClick }: BannerProps) {
-  return (
-    <div class="banner" role="alert">
-      {icon}
-      <span>{children}</span>
-      <button class="button small" type="button" onClick={onClick}>
-        {button}
-      </button>
-    </div>
-  );
 }

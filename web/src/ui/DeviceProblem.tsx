@@ -1,9 +1,9 @@
-/** What is wrong with a device, for as long as it is, with the one thing to do about it. */
+/** Message about a device that fails, for as long as it does, with a button that may solve it. */
 import { useSignal } from '@preact/signals';
 import type { App } from '../app';
 import type { Device, DeviceError } from '../capture';
 import { t } from '../i18n/translate';
-import { CloseIcon } from './icons';
+import { Banner } from './Banner';
 import { deviceErrorText } from './messages';
 
 interface DeviceProblemProps {
@@ -24,20 +24,14 @@ export function DeviceProblem({ app, openDevices }: DeviceProblemProps) {
   const problem = problemOf(app, openDevices);
   if (!problem || dismissed.value === problem.key) return null;
   return (
-    <div class="banner" role="status">
-      <span>{problem.text}</span>
-      <button class="button small" type="button" onClick={() => problem.solve()}>
-        {problem.button}
-      </button>
-      <button
-        type="button"
-        class="notification-close"
-        aria-label={t('notifications.dismiss')}
-        onClick={() => (dismissed.value = problem.key)}
-      >
-        <CloseIcon />
-      </button>
-    </div>
+    <Banner
+      role="status"
+      button={problem.button}
+      onClick={() => problem.solve()}
+      onDismiss={() => (dismissed.value = problem.key)}
+    >
+      {problem.text}
+    </Banner>
   );
 }
 

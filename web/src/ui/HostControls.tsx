@@ -1,11 +1,12 @@
-/** What hosts can do: on one participant, and for the whole room. */
+/** Controls of hosts: for one participant, and for the whole room. */
 import { useSignal } from '@preact/signals';
 import type { App } from '../app';
 import { t } from '../i18n/translate';
 import { isInvitation } from '../pageUrl';
 import type { Participant } from '../participant';
-import type { ChatPolicy, Policy, Sharing } from '../protocol';
+import type { Policy, Sharing } from '../protocol';
 import type { Room } from '../room';
+import { ChatPolicyField } from './ChatPolicyField';
 import { ConfirmDialog } from './ConfirmDialog';
 import { RemoveParticipantDialog } from './RemoveParticipantDialog';
 import { SelectField } from './SelectField';
@@ -13,7 +14,6 @@ import { labelOf, policyLabel, sharingLabel } from './messages';
 
 const POLICIES: Policy[] = ['open', 'invite-only', 'approval', 'locked'];
 const SHARING: Sharing[] = ['everybody', 'hosts'];
-const CHAT_POLICIES: ChatPolicy[] = ['everybody', 'hosts'];
 
 /** Actions of a host on one participant. */
 export function HostActions({ room, participant }: { room: Room; participant: Participant }) {
@@ -69,9 +69,9 @@ function ActionButton({ text, bad = false, disabled = false, onClick }: ActionBu
   );
 }
 
-/** Rules of the room, and what concerns everybody in it. */
+/** Rules of the room, and actions on everybody in it. */
 export function HostControls({ app, room }: { app: App; room: Room }) {
-  const { moderation, hosting, conversation } = room;
+  const { moderation, hosting } = room;
   const confirmingEnd = useSignal(false);
   const policy = moderation.policy.value;
   const linkLacksInvitation = policy === 'invite-only' && !isInvitation(app.token.value, room.id);
@@ -91,25 +91,21 @@ export function HostControls({ app, room }: { app: App; room: Room }) {
         chosen={hosting.sharing.value}
         choose={(value) => moderation.setSharing(value)}
       />
-      <SelectField
-        label={t('host.chat')}
-        choices={CHAT_POLICIES.map((value) => ({ value, text: t(`chat.policy.${value}`) }))}
-        chosen={conversation.chat.policy.value}
-        choose={(value) => moderation.setChatPolicy(value)}
-      />
+      <ChatPolicyField room={room} label={t('host.chat')} />
       <div class="panel-actions">
         <ActionButton text={t('host.muteAll')} disabled={!someoneIsOn} onClick={() => moderation.muteAll()} />
         <ActionButton text={t('host.end')} bad onClick={() => (confirmingEnd.value = true)} />
       </div>
       {confirmingEnd.value && (
         <ConfirmDialog
-          title={t('host.endTitle')}
-          text={t('host.endText')}
+          label={t('host.endTitle')}
           cancel={t('host.cancel')}
           confirm={t('host.end')}
           onConfirm={() => moderation.end()}
           close={() => (confirmingEnd.value = false)}
-        />
+        >
+          <p class="quiet">{t('host.endText')}</p>
+        </ConfirmDialog>
       )}
     </footer>
   );

@@ -6,7 +6,7 @@ import { ConfirmDialog } from './ConfirmDialog';
 export function LeaveDialog({ guard }: { guard: LeaveGuard }) {
   return (
     <ConfirmDialog
-      title={t('leaving.title')}
+      label={t('leaving.title')}
       cancel={t('leaving.stay')}
       confirm={t('controls.leave')}
       onConfirm={() => guard.confirm()}

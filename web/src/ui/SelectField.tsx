@@ -5,15 +5,17 @@ interface SelectFieldProps<T extends string> {
   label: string;
   choices: { value: T; text: string }[];
   chosen: T;
+  /** Whether the label stands beside the select instead of above it. */
+  isInline?: boolean;
   /** Shown while there are no choices. */
   emptyText?: string;
   choose(value: T): void;
 }
 
-export function SelectField<T extends string>({ label, choices, chosen, emptyText, choose }: SelectFieldProps<T>) {
+export function SelectField<T extends string>({ label, choices, chosen, isInline = false, emptyText, choose }: SelectFieldProps<T>) {
   const id = useId();
   return (
-    <div class="field">
+    <div class={isInline ? 'field inline' : 'field'}>
       <label for={id}>{label}</label>
       <div class="select">
         <select
