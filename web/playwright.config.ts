@@ -2,7 +2,8 @@
  * Tests in real browsers, in three projects that `npm run e2e` runs one after the other, whether or not one fails:
  *
  * - `page`: tests tagged `@no-media`. They check the page and signalling, and run in parallel.
- * - `small-calls`: one small call for each dialect and client library, and for each rule of access, two at a time.
+ * - `small-calls`: calls of a few pages of which nothing is measured in time, two at a time: those of each dialect and
+ *   client library, of each rule of access, and of both browsers.
  * - `media`: all others, one at a time. Each runs a server and several video encoders, and an
  *   encoder that lacks processor time looks like a broken server.
  *
@@ -14,7 +15,8 @@ import { defineConfig } from '@playwright/test';
 
 const NO_MEDIA = /@no-media/;
 const NIGHTLY = process.env.WATERSMEET_NIGHTLY ? [] : [/@nightly/];
-const SMALL_CALLS = ['**/dialects.spec.ts', '**/room-access.spec.ts'];
+const SMALL_CALLS = ['dialects', 'room-access', 'call', 'browser-interop', 'hosting', 'example-client', 'engine-example', 'turn']
+  .map((name) => `**/${name}.spec.ts`);
 
 /** Tests of the projects `page` and `small-calls` that run at the same time. */
 const parallelWorkers = Number(process.env.WATERSMEET_E2E_WORKERS ?? 2);

@@ -39,6 +39,8 @@ const SAMPLE_MS = 200;
 const START_MS_MAX = 20_000;
 /** Camera width in pixels: tests must not be limited by the encoder. */
 const CAMERA_WIDTH = 640;
+/** The same where no media is checked. */
+const CAMERA_WIDTH_WITHOUT_MEDIA = 160;
 
 interface ArrivalOptions {
   browser?: BrowserName;
@@ -546,7 +548,8 @@ export class Call {
     });
     const { relayPort } = arrival;
     if (relayPort !== undefined) await relayPage(page, typeof relayPort === 'number' ? async () => relayPort : relayPort);
-    const query = new URLSearchParams({ width: String(CAMERA_WIDTH), ...arrival.options });
+    const width = this.mayCheckMedia ? CAMERA_WIDTH : CAMERA_WIDTH_WITHOUT_MEDIA;
+    const query = new URLSearchParams({ width: String(width), ...arrival.options });
     if (arrival.room) query.set('room', arrival.room);
     const url = new URL(base);
     for (const [name, value] of query) url.searchParams.set(name, value);
@@ -574,7 +577,7 @@ export class Call {
 
   /** Returns the browser of this test worker, which pages share. */
   browser(name: BrowserName): Promise<Browser> {
-    const running = this.browsers.get(name) ?? launch(name);
+    const running = this.browsers.get(name) ?? launch(name, this.mayCheckMedia);
     this.browsers.set(name, running);
     return running;
   }

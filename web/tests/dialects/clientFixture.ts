@@ -415,7 +415,7 @@ export const test = base.extend<{ dialectCall: DialectCall }, { bundles: ClientB
     { scope: 'worker' },
   ],
   dialectCall: async ({ browsers, bundles }, use, info) => {
-    const running = browsers.get('chromium') ?? launch('chromium');
+    const running = browsers.get('chromium') ?? launch('chromium', true);
     browsers.set('chromium', running);
     const page = await openClientPage(await running, bundles);
     const call = new DialectCall(page, bundles);
