@@ -272,7 +272,7 @@ impl TimestampMap {
         };
         let behind_max = clock_rate.saturating_mul(BEHIND_SECS_MAX);
         let ahead_max = clock_rate.saturating_mul(AHEAD_SECS_MAX);
-        let out = timestamp.wrapping_add(self.offset);
+        let out = self.outgoing(timestamp);
         let step = u64::from(out.wrapping_sub(latest).wrapping_add(behind_max));
         let allowed = u64::from(behind_max) + u64::from(ahead_max);
         step > allowed && step > allowed.saturating_add(elapsed_ticks(at.since(before), clock_rate))
@@ -280,17 +280,23 @@ impl TimestampMap {
 
     /// Returns the outgoing timestamp of an incoming one.
     pub fn map(&mut self, at: Time, timestamp: u32) -> u32 {
-        let wanted = timestamp.wrapping_add(self.offset);
-        let out = self.catch_up.as_ref().map_or(wanted, |it| it.map(wanted));
+        let out = self.outgoing(timestamp);
         // The first packet of a frame tells its time: the others may be paced, or repaired.
         let newer = |latest: u32| out.wrapping_sub(latest).cast_signed() > 0;
         if self.latest.is_none_or(|(latest, _)| newer(latest)) {
             self.latest = Some((out, at));
+            let wanted = timestamp.wrapping_add(self.offset);
             if self.catch_up.as_ref().is_some_and(|it| it.is_over(wanted)) {
                 self.catch_up = None;
             }
         }
         out
+    }
+
+    #[inline]
+    fn outgoing(&self, timestamp: u32) -> u32 {
+        let wanted = timestamp.wrapping_add(self.offset);
+        self.catch_up.as_ref().map_or(wanted, |it| it.map(wanted))
     }
 
     /// Returns the offset that is added to incoming timestamps.

@@ -36,3 +36,15 @@ fn only_what_was_sent_is_sent_again_and_not_too_often() {
 fn estimate_stays_within_its_bounds_whatever_is_reported() {
     run_scripts(feedback::feedback);
 }
+
+/// Two packets of a frame that the fuzz target found with timestamps of their own: a layer is joined with a keyframe
+/// that was repaired after 8 s, more than frames catch up.
+#[test]
+fn frame_that_comes_very_late_has_one_timestamp() {
+    let start = [0xe9];
+    let held_back = [0x60, 0x9f, 0xe9, 0x9f, 0xea, 0xff];
+    let pause = [0xff, 0xff, 0xff, 0xe9, 0x95, 0xe9];
+    let repaired = [0x9f, 0x0a, 0xf0, 0xf0, 0xf0, 0xf0];
+    let script = [&start[..], &held_back, &pause, &repaired].concat();
+    rewriting::rewriting(&script);
+}

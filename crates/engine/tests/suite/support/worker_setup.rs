@@ -1,6 +1,7 @@
 //! Setup for tests of a whole worker: a worker with a router, its outgoing datagrams, and the
 //! content of a media packet.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use rand_chacha::rand_core::SeedableRng;
@@ -14,6 +15,10 @@ use watersmeet_wire::params::{RtpCapabilities, RtpCodecCapability};
 use watersmeet_wire::rtp::{RtpHeaderFields, write_header};
 use watersmeet_wire::units::{Pt, Rng, SeqNo, Ssrc, Time};
 
+/// Certificate of all workers: what it refers to is kept until the process ends.
+static CERTIFICATE: LazyLock<DtlsCertificate> =
+    LazyLock::new(|| DtlsCertificate::generate().expect("cryptography works"));
+
 /// A datagram and the path it is sent on.
 pub type Datagram = (Path, Vec<u8>);
 
@@ -26,7 +31,7 @@ pub fn new_worker(shard: u8, egress: EgressOptions, epoch: Instant) -> Worker {
     };
     let config = WorkerConfig {
         listen: vec![listen],
-        certificate: DtlsCertificate::generate().expect("cryptography works"),
+        certificate: CERTIFICATE.clone(),
         dtls_version: DtlsVersion::V12,
         epoch,
         unix_epoch: Duration::from_secs(1_800_000_000),
