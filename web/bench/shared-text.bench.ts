@@ -2,13 +2,11 @@
  * A viewer in Chromium whose line carries 150 kbit/s, beside a voice and a camera, reads a shared screen with text in
  * 8 points: how long after a page was turned. Needs the program tesseract.
  */
-import { expect, test, type Call, type CallParticipant } from '../tests/callFixture';
-import { ClientBundles } from '../tests/dialects/clientBundles';
-import { DialectCall, openClientPage } from '../tests/dialects/clientFixture';
+import { ROOM, expect, test, type Call, type CallParticipant } from '../tests/callFixture';
 import { concealedPercent, readPageReports, recordLine } from '../tests/lineQuality';
 import type { Relay } from '../tests/relay';
 import { sleep } from '../tests/server';
-import { captureText, differenceFrom, readShare, shownPicture, turnTo, SIZE, type Picture } from '../tests/textPage';
+import { captureText, differenceFrom, readShare, shownPicture, turnTo, type Picture } from '../tests/textPage';
 import type { Page } from '@playwright/test';
 
 const LINE = 'delay=20 queue=300';
@@ -34,21 +32,20 @@ async function picturesAfter(viewer: Page, turned: number): Promise<Picture[]> {
   return pictures;
 }
 
-/** Starts a call of a page with a voice and a camera, one with the screen, and one that views them over a line. */
-async function startCall(call: Call, bundles: ClientBundles) {
-  const { server, relay } = await call.startServerBehindRelay({});
+/** Starts a call of a page with a voice and a camera, one that shares the screen, and one that views them over a line. */
+async function startCall(call: Call) {
+  const { relay } = await call.startServerBehindRelay({});
   await relay.command(`both ${LINE}`);
   const cleo = await call.join('cleo', { options: { width: '320' } });
   const ben = await call.join('ben', { options: { width: '320' }, relayPort: relay.port, viewport: { width: 1600, height: 1000 } });
   await ben.turnCameraOff();
-  const screen = await openClientPage(await call.browser('chromium'), bundles, captureText);
-  const clients = new DialectCall(screen, bundles);
-  clients.useServer(server);
-  const ana = await clients.addParticipant('ana', 'native', { camera: { ...SIZE, frameRate: 30 } });
-  await ana.join('tea-at-four');
-  await turnTo(screen, 1);
-  await ana.shareScreen();
-  return { cleo, ben, screen, relay };
+  const ana = await call.open('ana', { room: ROOM, options: { camera: '0', mic: '0' } });
+  await captureText(ana.page);
+  await ana.reload();
+  await ana.join();
+  await turnTo(ana.page, 1);
+  await ana.page.getByRole('button', { name: 'Share screen' }).click();
+  return { cleo, ben, screen: ana.page, relay };
 }
 
 /** Returns after how long a page was seen, and read. */
@@ -74,20 +71,13 @@ async function slowDown(relay: Relay): Promise<void> {
 
 test('pages of small text', async ({ call }) => {
   test.setTimeout(240_000);
-  const bundles = new ClientBundles();
-  await bundles.open();
-  try {
-    const { cleo, ben, screen, relay } = await startCall(call, bundles);
-    await expect.poll(() => shownPicture(ben.page), { message: 'a first picture', timeout: 20_000 }).not.toBeNull();
-    await slowDown(relay);
-    for (const number of PAGES) {
-      const recording = recordLine(() => readPageReports(ben, cleo), relay, PAGE_MS / 1_000);
-      const { seenMs, readMs } = await measurePage(ben, screen, number);
-      const concealed = concealedPercent(await recording).toFixed(2);
-      console.log(`page ${number}: seen after ${seenMs} ms, read after ${readMs} ms; ${concealed} % of the sound concealed`);
-    }
-    await screen.context().close();
-  } finally {
-    await bundles.close();
+  const { cleo, ben, screen, relay } = await startCall(call);
+  await expect.poll(() => shownPicture(ben.page), { message: 'a first picture', timeout: 20_000 }).not.toBeNull();
+  await slowDown(relay);
+  for (const number of PAGES) {
+    const recording = recordLine(() => readPageReports(ben, cleo), relay, PAGE_MS / 1_000);
+    const { seenMs, readMs } = await measurePage(ben, screen, number);
+    const concealed = concealedPercent(await recording).toFixed(2);
+    console.log(`page ${number}: seen after ${seenMs} ms, read after ${readMs} ms; ${concealed} % of the sound concealed`);
   }
 });

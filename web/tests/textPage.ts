@@ -1,6 +1,6 @@
 /**
- * Pages of text in 8 points, drawn on a canvas that is captured as the camera of a page, and how much of one can be
- * read in a picture.
+ * Pages of text in 8 points, drawn on a canvas that is captured as a screen, and how much of one can be read in a
+ * picture.
  */
 import { execFileSync } from 'node:child_process';
 import type { Page } from '@playwright/test';
@@ -21,7 +21,7 @@ const ENLARGED = 3;
 
 declare global {
   interface Window {
-    /** The canvas that is captured instead of a camera. */
+    /** The canvas that is captured instead of a screen. */
     textPage: HTMLCanvasElement;
   }
 }
@@ -39,7 +39,7 @@ export function linesOf(number: number): string[] {
   return lines;
 }
 
-/** Lets a page that is not loaded yet capture the canvas instead of its camera. One dot of it changes every second. */
+/** Lets a page that is not loaded yet capture the canvas instead of a screen. One dot of it changes every second. */
 export async function captureText(page: Page): Promise<void> {
   await page.addInitScript(({ width, height }) => {
     const canvas = Object.assign(document.createElement('canvas'), { width, height });
@@ -54,14 +54,7 @@ export async function captureText(page: Page): Promise<void> {
       context.fillStyle = count % 2 === 0 ? '#fff' : '#ddd';
       context.fillRect(0, 0, 2, 2);
     }, 1_000);
-    const { mediaDevices } = navigator;
-    const original = mediaDevices.getUserMedia.bind(mediaDevices);
-    mediaDevices.getUserMedia = async (constraints) => {
-      const stream = await original(constraints);
-      const [track] = canvas.captureStream().getVideoTracks();
-      if (track) track.contentHint = 'text';
-      return new MediaStream([...stream.getAudioTracks(), ...(track ? [track] : [])]);
-    };
+    navigator.mediaDevices.getDisplayMedia = async () => canvas.captureStream();
   }, SIZE);
 }
 
@@ -105,7 +98,7 @@ export function shownPicture(page: Page): Promise<Picture | null> {
 export function differenceFrom(page: Page, { png }: Picture): Promise<number> {
   return page.evaluate(async (data) => {
     const { width, height } = window.textPage;
-    const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
+    const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))]));
     const context = new OffscreenCanvas(width, height).getContext('2d');
     const drawn = window.textPage.getContext('2d')?.getImageData(0, 0, width, height).data;
     context?.drawImage(picture, 0, 0);
@@ -121,7 +114,7 @@ export function differenceFrom(page: Page, { png }: Picture): Promise<number> {
 export async function readShare(page: Page, { png }: Picture, number: number): Promise<number> {
   const enlarged = await page.evaluate(
     async ({ data, factor }) => {
-      const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
+      const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))]));
       const size = { width: picture.width * factor, height: picture.height * factor };
       const canvas = Object.assign(document.createElement('canvas'), size);
       const context = canvas.getContext('2d');

@@ -398,7 +398,7 @@ impl Consumer {
             self.counters.redundant += 1;
         }
         if let Some(screen) = &mut self.screen {
-            screen.record_sent(now, packet);
+            screen.record_sent(now, packet, len);
             self.sent.record_sent(now, low_16_bits(packet.seq));
         }
         self.counters.packets += 1;

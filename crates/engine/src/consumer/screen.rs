@@ -13,8 +13,8 @@ const HOLD_MAX: Duration = Duration::from_secs(15);
 /// Wait up to which nothing counts as too much.
 const HOLD_USUAL: Duration = Duration::from_millis(500);
 
-/// Longest time, in milliseconds, that the path may take for what waits before a keyframe, and for what waits
-/// besides the picture being sent and a keyframe.
+/// Time, in milliseconds, that the path may take for what waits before a keyframe, and for what waits besides the
+/// picture being sent and a keyframe: for that at least, and as long as for the keyframe that would come instead.
 const OTHERS_MAX_MS: u64 = 1_000;
 
 /// Time besides the round trip in which a peer may not have the end of a keyframe that was sent.
@@ -27,6 +27,15 @@ pub struct ScreenSending {
     keyframe: Option<u32>,
     /// Time at which a packet of it was last sent.
     keyframe_sent_at: Option<Time>,
+    /// The keyframe of which a packet was last sent, and the one before it.
+    sent_keyframes: [SentKeyframe; 2],
+}
+
+/// What was sent of a keyframe.
+#[derive(Debug, Default, Clone, Copy)]
+struct SentKeyframe {
+    timestamp: u32,
+    bytes: u64,
 }
 
 /// More of a screen waits than should.
@@ -44,11 +53,30 @@ impl ScreenSending {
         self.keyframe = Some(timestamp);
     }
 
-    /// Records that a packet was sent.
-    pub fn record_sent(&mut self, now: Time, packet: &QueuedPacket) {
-        if self.is_of_keyframe(packet) {
-            self.keyframe_sent_at = Some(now);
+    /// Records that a packet was sent; `len` includes the header.
+    pub fn record_sent(&mut self, now: Time, packet: &QueuedPacket, len: usize) {
+        if !self.is_of_keyframe(packet) {
+            return;
         }
+        self.keyframe_sent_at = Some(now);
+        let [latest, former] = &mut self.sent_keyframes;
+        if latest.timestamp != packet.timestamp {
+            let timestamp = packet.timestamp;
+            *former = std::mem::replace(
+                latest,
+                SentKeyframe {
+                    timestamp,
+                    bytes: 0,
+                },
+            );
+        }
+        latest.bytes += len as u64;
+    }
+
+    /// Returns the length of a keyframe, as far as it is known: the latest may not be sent completely.
+    fn keyframe_len(&self) -> u64 {
+        let [latest, former] = &self.sent_keyframes;
+        latest.bytes.max(former.bytes)
     }
 
     /// Returns whether a packet is sent for the first time and belongs to the latest keyframe.
@@ -93,7 +121,8 @@ impl ScreenSending {
             all += len;
         }
         let most = bytes_per_second * OTHERS_MAX_MS / 1_000;
-        (before_keyframe.max(others) > most).then_some(Excess::Behind(sending))
+        let is_too_much = before_keyframe > most || others > most.max(self.keyframe_len());
+        is_too_much.then_some(Excess::Behind(sending))
     }
 }
 

@@ -1,5 +1,5 @@
 //! Bitrates of a producer's layers, smoothed so that a keyframe does not look like a higher bitrate. Those of
-//! a shared screen, which sends a page at once and then little, are means of a longer time.
+//! a shared screen, which sends a page at once and then little, are means of a longer time; its peaks are known too.
 
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ const SPAN_MIN: Duration = Duration::from_millis(300);
 const SCREEN_SECONDS: usize = 10;
 const SCREEN_SECONDS_MIN: u64 = 3;
 
+/// Time after which the peak of a shared screen counts half.
+const PEAK_HALVED_AFTER: Duration = Duration::from_secs(60);
+
 /// Bitrate of one layer.
 #[derive(Debug, Default, Clone)]
 pub struct LayerRate {
@@ -38,6 +41,8 @@ struct Seconds {
     bytes: [u64; SCREEN_SECONDS],
     /// Number of the latest second.
     latest: u64,
+    /// Most bytes in one second, and when that was.
+    peak: (u64, Time),
 }
 
 impl LayerRate {
@@ -72,6 +77,12 @@ impl LayerRate {
         (now.since(since) >= SPAN_MIN && self.smoothed > Bitrate::ZERO).then_some(self.smoothed)
     }
 
+    /// Returns the peak bitrate of a shared screen, that of the second with its largest page, by half less for each
+    /// minute that has passed since; `None` of a camera.
+    pub fn peak(&self, now: Time) -> Option<Bitrate> {
+        self.seconds.as_ref().map(|seconds| seconds.peak(now))
+    }
+
     fn update(&mut self, now: Time, since: Time) {
         let age = now.since(since);
         if age < SPAN_MIN {
@@ -103,9 +114,20 @@ impl Seconds {
         self.latest = self.latest.max(second);
         self.bytes.rotate_right(passed);
         self.bytes.iter_mut().take(passed).for_each(|it| *it = 0);
+        let peak = self.peak(now);
         if let Some(latest) = self.bytes.first_mut() {
             *latest += len;
+            if *latest * 8 > peak.as_bps() {
+                self.peak = (*latest, now);
+            }
         }
+    }
+
+    fn peak(&self, now: Time) -> Bitrate {
+        let (bytes, at) = self.peak;
+        let halvings = now.since(at).as_secs() / PEAK_HALVED_AFTER.as_secs();
+        let halvings = u32::try_from(halvings).unwrap_or(u32::MAX);
+        Bitrate::from_bps((bytes * 8).checked_shr(halvings).unwrap_or(0))
     }
 
     fn mean(&self, now: Time, since: Time) -> Bitrate {
@@ -159,5 +181,22 @@ mod tests {
         run(&mut rate, 10_000..20_000, |_| 1_250);
         assert_eq!(kbps(&rate, 19_999), 1_000);
         assert_eq!(kbps(&rate, 60_000), 0);
+    }
+
+    #[test]
+    fn peak_of_a_screen_is_the_second_with_its_largest_page() {
+        let mut rate = LayerRate::of_screen();
+        let kbps = |rate: &LayerRate, secs: u64| {
+            rate.peak(Time::from_millis(secs * 1_000)).unwrap().as_bps() / 1_000
+        };
+        rate.record(Time::from_millis(500), 30_000);
+        rate.record(Time::from_millis(900), 30_000);
+        rate.record(Time::from_millis(5_000), 10_000);
+        assert_eq!(kbps(&rate, 30), 480);
+        assert_eq!(kbps(&rate, 90), 240);
+        assert_eq!(kbps(&rate, 100_000), 0);
+        rate.record(Time::from_millis(90_000), 40_000);
+        assert_eq!(kbps(&rate, 90), 320);
+        assert_eq!(LayerRate::default().peak(Time::ZERO), None);
     }
 }

@@ -99,6 +99,11 @@ impl Producer {
         Some(Bitrate::from_bps(of(layer)?.as_bps() + lower))
     }
 
+    /// Returns the peak bitrate of a layer of a shared screen; `None` of a camera's.
+    pub fn peak_bitrate(&self, now: Time, layer: u8) -> Option<Bitrate> {
+        self.layer_rates.get(usize::from(layer))?.peak(now)
+    }
+
     /// Returns how its layers are carried.
     pub const fn structure(&self) -> LayerStructure {
         self.structure

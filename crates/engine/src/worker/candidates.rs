@@ -53,9 +53,12 @@ impl Worker {
         let mut layers = ArrayVec::<_, LAYERS_MAX>::new();
         for spatial in (0..count).filter(|layer| is_possible(layer) && *layer <= top) {
             let unknown = UNKNOWN_LAYERS.get(usize::from(spatial - lowest));
-            let bitrate = producer
-                .layer_bitrate(now, spatial)
-                .unwrap_or_else(|| *unknown.unwrap_or(&UNKNOWN_TOP));
+            let measured = producer.layer_bitrate(now, spatial);
+            let mut bitrate = measured.unwrap_or_else(|| *unknown.unwrap_or(&UNKNOWN_TOP));
+            if spatial > lowest {
+                // A path that does not carry a page in a second gains nothing, and pays for the change with a keyframe.
+                bitrate = bitrate.max(producer.peak_bitrate(now, spatial).unwrap_or(bitrate));
+            }
             let mut cost = LayerCost {
                 spatial,
                 bitrate: Bitrate::from_bps(bitrate.as_bps() * terms.cost_percent / 100),

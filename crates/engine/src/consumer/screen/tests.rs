@@ -63,6 +63,25 @@ fn picture_that_is_being_sent_may_take_longer_than_those_behind_it() {
 }
 
 #[test]
+fn pictures_are_kept_while_they_are_less_than_a_keyframe() {
+    let mut screen = screen_with_keyframe(1);
+    for packet in picture(20, 1, 0) {
+        screen.record_sent(Time::from_millis(100), &packet, 1_000);
+    }
+    let waiting = [picture(40, 7, 0), picture(20, 8, 500)];
+    assert_eq!(excess(&screen, 1_000, &waiting), None);
+    let waiting = [picture(40, 7, 0), picture(21, 8, 500)];
+    assert_eq!(excess(&screen, 1_000, &waiting), Some(Excess::Behind(7)));
+    // Of the next one little has been sent.
+    screen.record_keyframe(9);
+    for packet in picture(1, 9, 0) {
+        screen.record_sent(Time::from_millis(200), &packet, 1_000);
+    }
+    let waiting = [picture(40, 9, 0), picture(20, 10, 500)];
+    assert_eq!(excess(&screen, 1_000, &waiting), None);
+}
+
+#[test]
 fn keyframe_waits_for_little_only() {
     let screen = screen_with_keyframe(3);
     let waiting = [picture(8, 2, 0), picture(60, 3, 500)];
@@ -85,7 +104,7 @@ fn keyframe_counts_as_arriving_for_a_round_trip_and_a_little() {
     let round_trip = Duration::from_millis(100);
     for packet in [picture(1, 1, 0), picture(1, 2, 0)].concat() {
         let millis = u64::from(packet.timestamp) * 1_000;
-        screen.record_sent(Time::from_millis(millis), &packet);
+        screen.record_sent(Time::from_millis(millis), &packet, 1_000);
     }
     assert!(screen.is_keyframe_arriving(Time::from_millis(1_399), round_trip));
     assert!(!screen.is_keyframe_arriving(Time::from_millis(1_400), round_trip));
