@@ -79,6 +79,30 @@ export type JoinRoom = {
   /** Secret of the client, at least 16 characters that nobody guesses and the same whenever it
    * reconnects. Its participant takes the place of the one before, with the same role. */
   resume?: string;
+  /** Whether the client can resume its session over another connection. Needs `resume`. */
+  resumable?: boolean;
+};
+
+/** `resumeSession`: the client goes on with the session that it had over another connection */
+export type ResumeSession = {
+  /** Id of the participant in that session. */
+  peerId: string;
+  /** Secret with which the client joined. */
+  resume: string;
+  /** Number of the last frame that arrived; 0 without any. */
+  seq: number;
+};
+
+/** `resumed`: the frames after the number that the client named follow */
+export type Resumed = {
+  /** Id of the last request that arrived; the client sends later ones again. */
+  lastRequest?: string | number;
+};
+
+/** `ping` */
+export type Ping = {
+  /** Number of the last frame that arrived. The server need not keep it any more. */
+  seq?: number;
 };
 
 /** `createTransport` */
@@ -771,7 +795,9 @@ export interface Requests {
   /** Answered by `done`. */
   closePoll: { payload: ClosePoll; reply: Empty };
   /** Answered by `done`. */
-  ping: { payload: Empty; reply: Empty };
+  ping: { payload: Ping; reply: Empty };
+  /** Answered by `resumed`. */
+  resumeSession: { payload: ResumeSession; reply: Resumed };
   /** Answered by `done`. */
   requestToSpeak: { payload: Empty; reply: Empty };
   /** Answered by `done`. */
@@ -833,4 +859,6 @@ export interface Frame {
   type: string;
   payload: unknown;
   id?: string | number;
+  /** Number of the frame, from 1, in a session that can be resumed. */
+  seq?: number;
 }

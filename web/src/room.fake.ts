@@ -20,6 +20,8 @@ export class FakeSignalling implements SignallingConnection {
   admitAfterRefusals = Number.POSITIVE_INFINITY;
   /** Calls of `retryNow`. */
   retries = 0;
+  /** Secret of `keepSession`. */
+  keptSecret = '';
   opened = false;
   closed = false;
   private produced = 0;
@@ -44,7 +46,20 @@ export class FakeSignalling implements SignallingConnection {
   }
 
   disconnect(): void {
-    this.events.onDisconnected(100);
+    this.events.onDisconnected(100, false);
+  }
+
+  /** Loses the connection of a session that can be resumed. */
+  suspend(): void {
+    this.events.onDisconnected(100, true);
+  }
+
+  resume(): void {
+    this.events.onResumed();
+  }
+
+  keepSession(secret: string): void {
+    this.keptSecret = secret;
   }
 
   setSilent(silent: boolean): void {
@@ -177,10 +192,10 @@ export class RoomFixture {
   }
 
   /** Creates a room that is not joined yet. */
-  create(options: { codec?: 'vp9'; token?: string } = {}): void {
+  create(options: { codec?: 'vp9'; token?: string; resume?: string } = {}): void {
     this.room = new Room({
       roomId: 'room',
-      identify: () => ({ displayName: 'Ana', token: options.token ?? '', resume: '' }),
+      identify: () => ({ displayName: 'Ana', token: options.token ?? '', resume: options.resume ?? '' }),
       codec: options.codec ?? null,
       tracks,
       saveData,

@@ -477,6 +477,53 @@ describe('recovery', () => {
     expect(call.room.status.value).toBe('live');
   });
 
+  test('a session that is resumed keeps its media, and what was done meanwhile is sent then', async () => {
+    turnMicrophoneOn();
+    call.create({ resume: 'a secret of this tab' });
+    await call.join(ben);
+    expect(call.server.last('joinRoom')).toMatchObject({ resume: 'a secret of this tab', resumable: true });
+    expect(call.server.keptSecret).toBe('a secret of this tab');
+    call.server.suspend();
+    expect([call.room.reconnecting.value, call.room.status.value]).toEqual([true, 'live']);
+    // Nobody is heard against their will, whether there is a connection or not.
+    tracks.microphoneOn.value = false;
+    await settle();
+    expect(media().producers[0]?.paused).toBe(true);
+    call.server.resume();
+    call.server.notify('newPeer', { peerId: 'eve', displayName: 'Eve' });
+    await settle();
+    expect(call.room.reconnecting.value).toBe(false);
+    expect(call.room.participants.value.map(({ id }) => id)).toEqual(['ben', 'eve']);
+    expect(FakeMedia.all.map(({ closed }) => closed)).toEqual([false]);
+    expect(['joinRoom', 'produce', 'consume', 'pauseProducer'].map((type) => call.server.count(type))).toEqual([1, 1, 2, 1]);
+  });
+
+  test('ICE is restarted when signalling is back, on the paths that are gone', async () => {
+    call.create({ resume: 'a secret of this tab' });
+    await call.join();
+    call.server.suspend();
+    media().setConnectionState('send', 'failed');
+    media().setConnectionState('recv', 'connected');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect([call.server.count('restartIce'), call.server.count('joinRoom')]).toEqual([0, 1]);
+    call.server.resume();
+    await settle();
+    expect(media().iceRestarts).toEqual(['transport send']);
+    media().setConnectionState('send', 'connected');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(call.server.count('joinRoom')).toBe(1);
+  });
+
+  test('a session that the server does not know leads to another join', async () => {
+    call.create({ resume: 'a secret of this tab' });
+    await call.join(ben);
+    call.server.suspend();
+    call.server.connect();
+    expect(call.room.status.value).toBe('reconnecting');
+    await settle();
+    expect([call.room.status.value, call.server.count('joinRoom')]).toEqual(['live', 2]);
+  });
+
   test('a short ICE disconnection causes no restart', async () => {
     await call.join();
     media().setConnectionState('recv', 'disconnected');

@@ -10,7 +10,7 @@
  * a lost worker or a transport that an ICE restart does not recover leads back to 2, with the
  * participants kept on the screen. 6. `leave`, or removal.
  */
-import { batch, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
+import { batch, computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
 import { Consumers } from './consumers';
 import { Conversation } from './conversation';
 import { Hosting } from './hosting';
@@ -62,6 +62,11 @@ export class Room {
   readonly hostPresent = signal(false);
   /** Whether the signalling connection is open. */
   readonly connected = signal(false);
+  /** Whether we are in the room, and the connection to it is being restored. */
+  readonly reconnecting = computed(() => {
+    const status = this.status.value;
+    return status === 'reconnecting' || (status === 'live' && !this.connected.value);
+  });
   /** Whether the signalling connection is open, but the server does not answer. */
   readonly serverSilent = signal(false);
   /** Whether this page has just not run for a while, and the server has not answered since. */
@@ -86,6 +91,8 @@ export class Room {
   /** Number of the current attempt to enter; work of earlier attempts must not change the state. */
   private attempt = 0;
   private failedAttempts = 0;
+  /** Who was speaking when the server last said so. */
+  private activeSpeaker: string | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   /** Rejoins since media was last connected: the first starts at once, later ones after a delay. */
   private rejoins = 0;
@@ -97,7 +104,8 @@ export class Room {
     this.signalling = options.createSignalling({
       onConnected: (greeting) => this.handleConnected(greeting),
       onNotice: (notice) => this.handleNotice(notice),
-      onDisconnected: () => this.handleDisconnect(),
+      onDisconnected: (_retryMs, keepsSession) => this.handleDisconnect(keepsSession),
+      onResumed: () => this.handleResumed(),
       onSilence: (silent) => this.handleSilence(silent),
       onWake: () => this.handleWake(),
     });
@@ -122,7 +130,7 @@ export class Room {
       () => this.producers.uplink,
     );
     this.recovery = new TransportRecovery({
-      isLive: () => this.status.value === 'live',
+      isLive: () => this.status.value === 'live' && this.connected.value,
       restartIce: (transportId) => void this.restartIce(transportId),
       rejoin: () => this.rejoin(this.attempt),
     });
@@ -215,6 +223,8 @@ export class Room {
   private handleConnected(greeting: Connected): void {
     this.greeting = greeting;
     this.connected.value = true;
+    if (this.status.value === 'live') this.status.value = 'reconnecting';
+    this.conversation.stop();
     // The server repeats pending join requests to hosts who join.
     this.moderation.reset();
     this.startAttempt();
@@ -249,12 +259,13 @@ export class Room {
       roomId: this.options.roomId,
       displayName,
       ...(token && { token }),
-      ...(resume && { resume }),
+      ...(resume && { resume, resumable: true }),
     });
     const transports = this.requestTransports();
     try {
       const answer: RoomJoined | Waiting = await answering;
       if (attempt !== this.attempt) return;
+      if (resume) this.signalling.keepSession(resume);
       if (isJoined(answer)) return await this.startMedia(answer, transports);
       this.discardTransports(transports);
       batch(() => {
@@ -343,7 +354,8 @@ export class Room {
       this.list.applySnapshot(joined);
       this.hosting.applySnapshot(joined);
       this.title.value = joined.title ?? '';
-      this.speakers.update(joined.activeSpeaker);
+      this.activeSpeaker = joined.activeSpeaker;
+      this.speakers.update(this.activeSpeaker);
       // Servers without roles let everybody speak.
       this.role.value = joined.role ?? 'speaker';
     });
@@ -385,6 +397,8 @@ export class Room {
     this.moderation.handleNotice(notice);
     this.conversation.handleNotice(notice);
     this.hosting.handleNotice(notice);
+    this.producers.handleNotice(notice);
+    this.consumers.handleNotice(notice);
     switch (notice.type) {
       case 'newPeer':
         return this.addParticipant(notice.payload);
@@ -393,18 +407,7 @@ export class Room {
       case 'newProducer':
         return this.addProducer(notice.payload);
       case 'producerClosed':
-        this.producers.handleClosed(notice.payload.producerId);
         return this.removeProducer(notice.payload.producerId);
-      case 'producerDemandChanged':
-        return this.producers.handleDemand(notice.payload);
-      case 'consumerClosed':
-        return this.consumers.handleClosed(notice.payload.producerId);
-      case 'consumerLayersChanged':
-        return this.consumers.handleLayersChanged(notice.payload);
-      case 'consumerScore':
-        return this.consumers.handleScore(notice.payload);
-      case 'producerScore':
-        return this.producers.handleScore(notice.payload);
       case 'producerPaused':
         return this.list.setProducerPaused(notice.payload.producerId, true);
       case 'producerResumed':
@@ -431,7 +434,8 @@ export class Room {
         this.list.participantCount.value = notice.payload.count;
         return;
       case 'activeSpeaker':
-        return this.speakers.update(notice.payload.peerId);
+        this.activeSpeaker = notice.payload.peerId;
+        return this.speakers.update(this.activeSpeaker);
       case 'serverClosing':
         return this.notify({ code: 'serverClosing', seconds: notice.payload.seconds });
       case 'removed':
@@ -502,18 +506,30 @@ export class Room {
 
   // ---- recovery -----------------------------------------------------------
 
-  private handleDisconnect(): void {
-    this.greeting = null;
+  private handleDisconnect(keepsSession: boolean): void {
     this.connected.value = false;
-    this.conversation.stop();
     this.speakers.clear();
-    clearTimeout(this.retryTimer);
     if (this.status.value === 'joining') {
       this.failedAttempts += 1;
-      if (this.failedAttempts >= JOIN_ATTEMPTS_MAX) this.fail('unreachable', '');
-    } else if (this.status.value === 'live') {
+      if (this.failedAttempts >= JOIN_ATTEMPTS_MAX) return this.fail('unreachable', '');
+    }
+    if (keepsSession) return;
+    this.greeting = null;
+    this.conversation.stop();
+    clearTimeout(this.retryTimer);
+    if (this.status.value === 'live') {
       this.status.value = 'reconnecting';
     }
+  }
+
+  /** Goes on with the session: its media never stopped, unless the path is gone too. */
+  private handleResumed(): void {
+    batch(() => {
+      this.connected.value = true;
+      this.wasAsleep.value = false;
+      this.speakers.update(this.activeSpeaker);
+    });
+    this.recovery.retry();
   }
 
   private handleSilence(silent: boolean): void {

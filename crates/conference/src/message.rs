@@ -26,5 +26,5 @@ pub use self::participant::{
 };
 pub use self::refusal::Refusal;
 pub use self::reply::Reply;
-pub use self::request::{JoinRequest, Moderation, Request};
+pub use self::request::{JoinRequest, Moderation, Request, ResumeRequest};
 pub use self::role::{Policy, Role, Sharing};

@@ -48,6 +48,8 @@ mod protocol_document;
 mod protoo;
 #[path = "signalling/request_outcomes.rs"]
 mod request_outcomes;
+#[path = "signalling/resuming.rs"]
+mod resuming;
 #[path = "signalling/returning.rs"]
 mod returning;
 #[path = "signalling/rmm.rs"]

@@ -19,18 +19,21 @@ impl Conference {
     pub(super) fn remove_session(&mut self, id: SessionId) {
         self.keep_seat(id);
         self.leave(id, None);
-        self.set_token_expiry(id, None);
-        self.sessions.remove(id);
+        self.forget_session(id);
     }
 
     /// Closes a connection and removes it.
     pub(super) fn close_session(&mut self, id: SessionId, code: u16, reason: &'static str) {
         tracing::info!(session = id.0, code, reason, "connection closed");
         self.leave(id, None);
-        self.set_token_expiry(id, None);
-        if self.sessions.remove(id).is_some() {
+        self.close_connection_of(id, code, reason);
+    }
+
+    /// Removes a session, which is in no room any more, and closes its connection.
+    pub(super) fn close_connection_of(&mut self, id: SessionId, code: u16, reason: &'static str) {
+        if let Some(session) = self.forget_session(id) {
             self.outputs.push(Output::Close {
-                session: id,
+                session,
                 code,
                 reason,
             });

@@ -94,9 +94,10 @@ impl Conference {
     pub(super) fn scope_of_timer(&self, timer: &Timer) -> PanicScope {
         match timer {
             Timer::Command(token) => self.scope_of_command(*token),
-            Timer::HeldConsume(session) | Timer::TokenExpiry(session) | Timer::Silence(session) => {
-                PanicScope::Session(*session)
-            }
+            Timer::HeldConsume(session)
+            | Timer::TokenExpiry(session)
+            | Timer::SessionEnd(session)
+            | Timer::Silence(session) => PanicScope::Session(*session),
             Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => {
                 PanicScope::Room(Arc::clone(room))
             }

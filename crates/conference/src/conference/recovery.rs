@@ -15,7 +15,6 @@ use std::sync::Arc;
 use watersmeet_engine::command::Command;
 
 use super::Conference;
-use super::outputs::Output;
 use super::panic_scope::PanicScope;
 use super::timers::Timer;
 use crate::close_codes::{CLOSE_INTERNAL, CLOSE_RESTART};
@@ -186,6 +185,7 @@ impl Conference {
             Timer::Command(_)
             | Timer::HeldConsume(_)
             | Timer::TokenExpiry(_)
+            | Timer::SessionEnd(_)
             | Timer::Silence(_)
             | Timer::ProducerScore(_) => false,
         };
@@ -210,14 +210,7 @@ impl Conference {
         let is_of_session =
             |timer: &Timer| [Timer::HeldConsume(session), Timer::Silence(session)].contains(timer);
         self.timers.cancel_all(is_of_session);
-        self.set_token_expiry(session, None);
-        if self.sessions.remove(session).is_some() {
-            self.outputs.push(Output::Close {
-                session,
-                code,
-                reason,
-            });
-        }
+        self.close_connection_of(session, code, reason);
     }
 }
 

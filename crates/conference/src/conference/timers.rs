@@ -21,6 +21,8 @@ pub(super) enum Timer {
     Seats(Arc<str>),
     /// The tokens with which a session joined have expired.
     TokenExpiry(SessionId),
+    /// The client of a session without a connection has not come back.
+    SessionEnd(SessionId),
     /// Nothing may have arrived from a participant for too long.
     Silence(SessionId),
     /// Collected changes of presence in a room, its number of participants or its active speaker are

@@ -20,5 +20,6 @@ mod typescript;
 pub use self::config::Config;
 pub(super) use self::decode::decode;
 pub(super) use self::encode::{encode_connected, encode_notice, encode_refusal, encode_reply};
+pub(super) use self::frame::number_frame;
 pub use self::payloads::ClientOptions;
 pub(crate) use self::state::State;

@@ -18,6 +18,9 @@ pub enum Refusal {
     /// The room does not exist, or the requester may not learn that it exists.
     #[error("Room not found")]
     RoomNotFound,
+    /// There is no session to resume, or it cannot be resumed by this client or any more.
+    #[error("Session not found")]
+    SessionNotFound,
     /// The room has no participant with this id.
     #[error("Participant not found")]
     ParticipantNotFound,
@@ -88,6 +91,7 @@ impl Refusal {
             Self::UnknownType => "unknown-type",
             Self::NotInRoom => "not-in-room",
             Self::RoomNotFound => "room-not-found",
+            Self::SessionNotFound => "session-not-found",
             Self::ParticipantNotFound => "participant-not-found",
             Self::InvalidToken => "invalid-token",
             Self::NoPrivateMessages => "no-private-messages",

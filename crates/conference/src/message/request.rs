@@ -168,7 +168,12 @@ pub enum Request {
     },
     /// Shows that the client and its connection are alive. Allowed outside of rooms. A participant
     /// that has sent one is expected to send more, about one per second.
-    Ping,
+    Ping {
+        /// Number of the last frame that the client has received.
+        seq: Option<u64>,
+    },
+    /// Goes on with a session over this connection. Only allowed outside of rooms.
+    Resume(ResumeRequest),
     /// Asks the hosts for the role of a speaker.
     RequestToSpeak,
     /// Moderates the room. Only hosts may do this.
@@ -192,6 +197,19 @@ pub struct JoinRequest {
     pub policy: Option<Policy>,
     /// Secret by which the client is recognised when it comes back.
     pub resume: Option<String>,
+    /// Whether the client can resume its session over another connection.
+    pub is_resumable: bool,
+}
+
+/// Request to go on with a session that the client had over another connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeRequest {
+    /// Id of the participant in that session.
+    pub peer: String,
+    /// Secret with which the client joined.
+    pub secret: String,
+    /// Number of the last frame that it has received.
+    pub seq: u64,
 }
 
 /// A moderation request of a host.

@@ -100,6 +100,10 @@ pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> 
                 },
             )
         }
+        Reply::Resumed { last_request } => {
+            let last_request = last_request.clone();
+            frame("resumed", id, Resumed { last_request })
+        }
         Reply::Conversation(snapshot) => frame("conversation", id, conversation(snapshot)),
         Reply::Done => frame("done", id, Empty {}),
     }

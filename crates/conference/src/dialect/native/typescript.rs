@@ -48,6 +48,8 @@ export interface Frame {
   type: string;
   payload: unknown;
   id?: string | number;
+  /** Number of the frame, from 1, in a session that can be resumed. */
+  seq?: number;
 }
 ";
 
@@ -92,7 +94,8 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<OpenPoll, Empty>("openPoll", "done", config),
         row::<Vote, Empty>("vote", "done", config),
         row::<ClosePoll, Empty>("closePoll", "done", config),
-        row::<Empty, Empty>("ping", "done", config),
+        row::<Ping, Empty>("ping", "done", config),
+        row::<ResumeSession, Resumed>("resumeSession", "resumed", config),
         row::<Empty, Empty>("requestToSpeak", "done", config),
         row::<Moderate, Empty>("moderate", "done", config),
     ]
@@ -180,6 +183,9 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<ConsumerRef>(config),
         declaration::<SubjectRef>(config),
         declaration::<JoinRoom>(config),
+        declaration::<ResumeSession>(config),
+        declaration::<Resumed>(config),
+        declaration::<Ping>(config),
         declaration::<CreateTransport>(config),
         declaration::<ConnectTransport>(config),
         declaration::<Produce>(config),

@@ -257,6 +257,7 @@ const fn error_code(refusal: &Refusal) -> u16 {
         Refusal::Forbidden | Refusal::NotInRoom | Refusal::RoomLocked | Refusal::Banned => 403,
         Refusal::UnknownType
         | Refusal::RoomNotFound
+        | Refusal::SessionNotFound
         | Refusal::ParticipantNotFound
         | Refusal::TransportNotFound
         | Refusal::ProducerNotFound
