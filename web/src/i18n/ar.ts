@@ -275,6 +275,7 @@ const AR: Catalogue = {
   'host.removeText': 'سيغادر {name} الاجتماع فورًا، ويمكنه الانضمام مجددًا ما لم تمنعه.',
   'host.keepOut': 'منع {name} من العودة إلى هذا الاجتماع',
   'host.cancel': 'إلغاء',
+  'host.rules': 'قواعد الاجتماع',
   'host.sharing': 'من يمكنه مشاركة الشاشة',
   'host.sharing.everybody': 'كل من يمكنه التحدث',
   'host.sharing.hosts': 'المضيفون فقط',

@@ -296,6 +296,7 @@ const DE: Catalogue = {
     '{name} verlässt die Besprechung sofort und kann wiederkommen, wenn Sie das nicht ausschließen.',
   'host.keepOut': '{name} von dieser Besprechung ausschließen',
   'host.cancel': 'Abbrechen',
+  'host.rules': 'Regeln der Besprechung',
   'host.sharing': 'Wer Bildschirme teilen kann',
   'host.sharing.everybody': 'Alle, die sprechen können',
   'host.sharing.hosts': 'Nur Hosts',

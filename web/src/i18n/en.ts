@@ -310,6 +310,7 @@ export const EN = {
   'host.removeText': '{name} leaves the meeting at once, and can join again unless you keep them out.',
   'host.keepOut': 'Keep {name} out of this meeting',
   'host.cancel': 'Cancel',
+  'host.rules': 'Meeting rules',
   'host.sharing': 'Who can share a screen',
   'host.sharing.everybody': 'Everyone who can speak',
   'host.sharing.hosts': 'Hosts only',

@@ -284,6 +284,7 @@ const ES: Catalogue = {
   'host.removeText': '{name} saldrá de la reunión en el acto y podrá volver a entrar si no se lo impides.',
   'host.keepOut': 'Impedir que {name} vuelva a esta reunión',
   'host.cancel': 'Cancelar',
+  'host.rules': 'Reglas de la reunión',
   'host.sharing': 'Quién puede compartir pantalla',
   'host.sharing.everybody': 'Todos los que pueden hablar',
   'host.sharing.hosts': 'Solo anfitriones',

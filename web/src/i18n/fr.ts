@@ -292,6 +292,7 @@ const FR: Catalogue = {
     '{name} quittera aussitôt la réunion et pourra revenir, sauf si vous l’en empêchez.',
   'host.keepOut': 'Empêcher {name} de revenir dans cette réunion',
   'host.cancel': 'Annuler',
+  'host.rules': 'Règles de la réunion',
   'host.sharing': 'Qui peut partager un écran',
   'host.sharing.everybody': 'Tous ceux qui peuvent parler',
   'host.sharing.hosts': 'Les hôtes seulement',

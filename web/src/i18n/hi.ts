@@ -270,6 +270,7 @@ const HI: Catalogue = {
   'host.removeText': '{name} तुरंत मीटिंग से बाहर हो जाएँगे, और रोके न जाने पर फिर शामिल हो सकेंगे।',
   'host.keepOut': '{name} को इस मीटिंग में फिर न आने दें',
   'host.cancel': 'रद्द करें',
+  'host.rules': 'मीटिंग के नियम',
   'host.sharing': 'स्क्रीन कौन साझा कर सकता है',
   'host.sharing.everybody': 'हर कोई जो बोल सकता है',
   'host.sharing.hosts': 'केवल होस्ट',

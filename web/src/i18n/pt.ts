@@ -284,6 +284,7 @@ const PT: Catalogue = {
   'host.removeText': '{name} sai da reunião na hora e pode voltar, a menos que você impeça.',
   'host.keepOut': 'Impedir que {name} volte a esta reunião',
   'host.cancel': 'Cancelar',
+  'host.rules': 'Regras da reunião',
   'host.sharing': 'Quem pode compartilhar a tela',
   'host.sharing.everybody': 'Todos que podem falar',
   'host.sharing.hosts': 'Só anfitriões',

@@ -261,6 +261,7 @@ const ZH: Catalogue = {
   'host.removeText': '{name} 会立即离开会议，除非你禁止，否则可以再次加入。',
   'host.keepOut': '禁止 {name} 再次加入此会议',
   'host.cancel': '取消',
+  'host.rules': '会议规则',
   'host.sharing': '谁可以共享屏幕',
   'host.sharing.everybody': '所有可以发言的人',
   'host.sharing.hosts': '仅主持人',

@@ -58,10 +58,12 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
     <div class="call">
       <header class="bar">
         <Mark />
-        <h1 class="bar-room" tabIndex={-1} ref={heading} title={app.roomTitle.value}>
-          <bdi>{app.roomTitle.value}</bdi>
-        </h1>
-        <ConnectionStatus room={room} />
+        <div class="bar-title">
+          <h1 class="bar-room" tabIndex={-1} ref={heading} title={app.roomTitle.value}>
+            <bdi>{app.roomTitle.value}</bdi>
+          </h1>
+          <ConnectionStatus room={room} />
+        </div>
         <div class="bar-end">
           <LayoutMenu layout={layout} />
           <CopyLinkButton link={app.link} />

@@ -7,7 +7,7 @@ import type { Named } from '../notifications';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { CameraIcon, CloseIcon, MicIcon, MoreIcon, ScreenIcon } from './icons';
-import { HostActions, HostControls } from './HostControls';
+import { HostActions, HostControls, OwnHostActions } from './HostControls';
 import { onEscape, usePanelFocus } from './panelFocus';
 import { RaisedHandList } from './RaisedHandList';
 import { labelOf, roleLabel } from './messages';
@@ -34,16 +34,7 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
         {isHost && <SpeakRequests room={room} />}
         <RaisedHandList room={room} />
         <ul class="people" aria-label={t('people.title')}>
-          <li class="person" aria-label={ownName(app)}>
-            <ParticipantSummary
-              name={app.name.value || t('people.you')}
-              label={ownName(app)}
-              role={roleLabel(room.role.value)}
-              microphoneOn={app.microphoneLive.value}
-              cameraOn={app.cameraLive.value}
-              sharing={app.screens.screens.value.length > 0}
-            />
-          </li>
+          <OwnRow app={app} room={room} isHost={isHost} />
           {participants.map((participant) => (
             <ParticipantRow key={participant.id} room={room} participant={participant} isHost={isHost} />
           ))}
@@ -116,21 +107,46 @@ function RequesterList({ title, requesters, children }: RequesterListProps) {
   );
 }
 
+function OwnRow({ app, room, isHost }: { app: App; room: Room; isHost: boolean }) {
+  const label = ownName(app);
+  return (
+    <PersonRow label={label} options={isHost && <OwnHostActions room={room} name={label} />}>
+      <ParticipantSummary
+        name={app.name.value || t('people.you')}
+        label={label}
+        role={roleLabel(room.role.value)}
+        microphoneOn={app.microphoneLive.value}
+        cameraOn={app.cameraLive.value}
+        sharing={app.screens.screens.value.length > 0}
+      />
+    </PersonRow>
+  );
+}
+
 function ParticipantRow({ room, participant, isHost }: { room: Room; participant: Participant; isHost: boolean }) {
-  const open = useSignal(false);
   const label = labelOf(participant.identity);
+  return (
+    <PersonRow label={label} options={isHost && <HostActions room={room} participant={participant} />}>
+      <ParticipantSummary
+        name={label}
+        label={label}
+        role={participant.interrupted.value ? t('people.interrupted') : roleLabel(participant.role.value)}
+        microphoneOn={participant.microphoneOn.value}
+        cameraOn={participant.cameraOn.value}
+        sharing={participant.screens.value.length > 0}
+      />
+    </PersonRow>
+  );
+}
+
+/** A row of the list, with a button that unfolds options if there are any. */
+function PersonRow({ label, options, children }: { label: string; options: ComponentChildren; children: ComponentChildren }) {
+  const open = useSignal(false);
   return (
     <li class="person other" aria-label={label}>
       <div class="person-line">
-        <ParticipantSummary
-          name={label}
-          label={label}
-          role={participant.interrupted.value ? t('people.interrupted') : roleLabel(participant.role.value)}
-          microphoneOn={participant.microphoneOn.value}
-          cameraOn={participant.cameraOn.value}
-          sharing={participant.screens.value.length > 0}
-        />
-        {isHost && (
+        {children}
+        {options && (
           <button
             type="button"
             class="ghost more"
@@ -142,7 +158,7 @@ function ParticipantRow({ room, participant, isHost }: { room: Room; participant
           </button>
         )}
       </div>
-      {isHost && open.value && <HostActions room={room} participant={participant} />}
+      {open.value && options}
     </li>
   );
 }
