@@ -164,6 +164,52 @@ export type SetPriority = {
   priority: number;
 };
 
+/** A breakout room to open. */
+export type BreakoutPlan = {
+  /** Name to show. */
+  name: string;
+  /** Ids of the participants who are assigned to it. */
+  peerIds: Array<string>;
+};
+
+/** `enterBreakout` */
+export type EnterBreakout = {
+  /** Name of the breakout room; absent returns to the main room. */
+  roomId?: string;
+};
+
+/** A breakout room. */
+export type BreakoutRoom = {
+  /** Name by which it is entered. */
+  roomId: string;
+  /** Name to show. */
+  name: string;
+};
+
+/** `breakoutMoved`: a participant is in another room of the meeting. Sent to hosts */
+export type BreakoutPerson = {
+  /** Id of the participant. */
+  peerId: string;
+  /** Name to show. */
+  displayName?: string;
+  /** Name of its breakout room; absent for the main room. */
+  roomId?: string;
+};
+
+/** `breakouts`: the meeting has breakout rooms */
+export type Breakouts = {
+  /** All breakout rooms. */
+  rooms: Array<BreakoutRoom>;
+  /** Name of the breakout room that the receiver is in; absent for the main room. */
+  current?: string;
+  /** Name of the breakout room to which the receiver is assigned. */
+  assigned?: string;
+  /** Seconds until everybody returns; absent while the rooms stay open. */
+  closesInS?: number;
+  /** Everybody in the breakout rooms; present for hosts. */
+  people?: Array<BreakoutPerson>;
+};
+
 /** `moderate`: a decision of a host. */
 export type Moderate = { 'action': 'admit';
 /** Id of the participant. */
@@ -199,7 +245,17 @@ peerId: string;
 /** Whether it may not come back while the room exists; absent means that it may. */
 ban?: boolean, } | { 'action': 'setPolicy';
 /** The new policy. */
-policy: Policy, } | { 'action': 'setChatPolicy';
+policy: Policy, } | { 'action': 'openBreakouts';
+/** The rooms, 2 to 20. */
+rooms: Array<BreakoutPlan>, } | { 'action': 'assignBreakout';
+/** Id of the participant. */
+peerId: string;
+/** Name of the breakout room. */
+roomId: string, } | { 'action': 'tellBreakouts';
+/** Text of the message. */
+text: string, } | { 'action': 'closeBreakouts';
+/** Seconds until then, at most 300. */
+seconds: number, } | { 'action': 'setChatPolicy';
 /** The new policy. */
 policy: ChatPolicy;
 };
@@ -798,6 +854,8 @@ export interface Requests {
   ping: { payload: Ping; reply: Empty };
   /** Answered by `resumed`. */
   resumeSession: { payload: ResumeSession; reply: Resumed };
+  /** Answered by `roomJoined`. */
+  enterBreakout: { payload: EnterBreakout; reply: RoomJoined };
   /** Answered by `done`. */
   requestToSpeak: { payload: Empty; reply: Empty };
   /** Answered by `done`. */
@@ -827,6 +885,10 @@ export interface Notices {
   serverClosing: ServerClosing;
   waiting: Waiting;
   admitted: RoomJoined;
+  moved: RoomJoined;
+  breakouts: Breakouts;
+  breakoutMoved: BreakoutPerson;
+  breakoutsClosed: Empty;
   joinRequested: PeerRequest;
   joinSettled: PeerRef;
   speakRequested: PeerRequest;

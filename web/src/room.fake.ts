@@ -14,6 +14,8 @@ export class FakeSignalling implements SignallingConnection {
   readonly refusals = new Map<string, Error>();
   /** Reply to `joinRoom`. */
   joined: RoomJoined | Waiting = { roomId: 'room', peers: [], existingProducers: [] };
+  /** Reply to `enterBreakout`. */
+  moved: RoomJoined = { roomId: 'room', peers: [], existingProducers: [] };
   /** Reply to `getParticipants`. */
   roles: Record<string, Role> = {};
   /** A waiting participant is admitted after this many refusals of `createTransport`. */
@@ -103,6 +105,8 @@ export class FakeSignalling implements SignallingConnection {
         return { rtpCapabilities: {} };
       case 'joinRoom':
         return this.joined;
+      case 'enterBreakout':
+        return this.moved;
       case 'createTransport':
         return { transportId: `transport ${String(payload.direction)}`, direction: payload.direction };
       case 'produce':

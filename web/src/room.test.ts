@@ -188,7 +188,7 @@ describe('other participants', () => {
     await call.join(ben);
     const requested = () => call.server.requests.filter(({ type }) => type === 'setPreferredLayers').map(({ payload }) => payload);
     const layer = (spatialLayer: number) => ({ consumerId: 'consumer of ben face', spatialLayer });
-    for (let i = 0; i < 2; i += 1) call.room.setShown(new Map([['ben face', 360]]));
+    for (let i = 0; i < 2; i += 1) call.room.consumers.setShown(new Map([['ben face', 360]]));
     expect(requested()).toEqual([layer(1)]);
     await call.reconnect();
     expect(requested()).toEqual([layer(1), layer(1)]);
@@ -348,7 +348,7 @@ describe('a temporary refusal', () => {
   test('of a layer is repeated with the layer wanted then', async () => {
     await call.join(ben);
     call.server.refusals.set('setPreferredLayers', new Refusal('Too many requests', 'rate-limited'));
-    for (const height of [90, 360]) call.room.setShown(new Map([['ben face', height]]));
+    for (const height of [90, 360]) call.room.consumers.setShown(new Map([['ben face', height]]));
     await vi.advanceTimersByTimeAsync(10 * MINUTES);
     call.server.refusals.clear();
     await vi.advanceTimersByTimeAsync(MINUTES);

@@ -16,6 +16,7 @@
 
 mod admin;
 mod admin_requests;
+mod breakouts;
 mod cleanup;
 mod config;
 mod consuming;
@@ -245,6 +246,7 @@ impl Conference {
                 Timer::HeldConsume(session) => it.expire_held(session),
                 Timer::Reservation(room) => it.expire_reservation(&room),
                 Timer::Seats(room) => it.expire_seats(&room),
+                Timer::Breakouts(room) => it.close_breakouts(&room),
                 Timer::TokenExpiry(session) => it.expire_token(session),
                 Timer::SessionEnd(session) => it.expire_session(session),
                 Timer::Silence(session) => it.check_silence(session),

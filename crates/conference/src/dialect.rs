@@ -119,6 +119,11 @@ impl Dialect {
         }
     }
 
+    /// Returns whether clients can be moved to breakout rooms.
+    pub(crate) const fn has_breakout_rooms(&self) -> bool {
+        self.has_private_messages()
+    }
+
     /// Decodes a frame.
     pub(crate) fn decode(&mut self, frame: &str) -> Result<Vec<Effect>, DecodeError> {
         match self {

@@ -60,6 +60,15 @@ pub const RESUME_TIMEOUT: Duration = Duration::from_secs(30);
 /// Upper bound of sessions without a connection. Beyond it, a session ends with its connection.
 pub const DETACHED_SESSIONS_MAX: usize = 4_096;
 
+/// Lower bound of the breakout rooms of a meeting.
+pub const BREAKOUT_ROOMS_MIN: usize = 2;
+
+/// Upper bound of the breakout rooms of a meeting.
+pub const BREAKOUT_ROOMS_MAX: usize = 20;
+
+/// Longest countdown before breakout rooms close.
+pub const BREAKOUT_CLOSE_MAX: Duration = Duration::from_mins(5);
+
 /// Time for which a request to consume waits for a receive transport.
 pub const CONSUME_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -236,6 +236,11 @@ impl Session {
         self.dialect.has_private_messages()
     }
 
+    /// Returns whether its client can be moved to breakout rooms.
+    pub(crate) const fn has_breakout_rooms(&self) -> bool {
+        self.dialect.has_breakout_rooms()
+    }
+
     /// Allows more messages, because announced producers make the client send them.
     pub(crate) fn credit_messages(&mut self, messages: usize) {
         self.rate.credit(messages);

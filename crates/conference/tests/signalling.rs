@@ -9,6 +9,8 @@
 
 #[path = "signalling/audience.rs"]
 mod audience;
+#[path = "signalling/breakouts.rs"]
+mod breakouts;
 #[path = "signalling/call.rs"]
 mod call;
 #[path = "signalling/conversation.rs"]

@@ -85,7 +85,7 @@ function ActionButton({ text, bad = false, disabled = false, onClick }: ActionBu
 }
 
 /** Rules of the room, and actions on everybody in it. */
-export function HostControls({ app, room }: { app: App; room: Room }) {
+export function HostControls({ app, room, openBreakouts }: { app: App; room: Room; openBreakouts(): void }) {
   const { moderation, hosting } = room;
   const confirmingEnd = useSignal(false);
   const policy = moderation.policy.value;
@@ -116,6 +116,7 @@ export function HostControls({ app, room }: { app: App; room: Room }) {
         </div>
       </details>
       <div class="panel-actions">
+        <ActionButton text={t('breakout.title')} onClick={openBreakouts} />
         <ActionButton text={t('host.muteAll')} disabled={!someoneIsOn} onClick={() => moderation.muteAll()} />
         <ActionButton text={t('host.end')} bad onClick={() => (confirmingEnd.value = true)} />
       </div>

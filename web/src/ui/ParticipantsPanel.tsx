@@ -15,7 +15,14 @@ import { Avatar } from './Tile';
 
 const AVATAR_SIZE = 100;
 
-export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; close(): void }) {
+interface ParticipantsPanelProps {
+  app: App;
+  room: Room;
+  openBreakouts(): void;
+  close(): void;
+}
+
+export function ParticipantsPanel({ app, room, openBreakouts, close }: ParticipantsPanelProps) {
   const participants = room.participants.value;
   const isHost = room.role.value === 'host';
   const panel = usePanelFocus('button');
@@ -41,7 +48,7 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
         </ul>
         {room.unlistedCount > 0 && <p class="person">{t('people.audience', { count: room.unlistedCount })}</p>}
       </div>
-      {isHost && <HostControls app={app} room={room} />}
+      {isHost && <HostControls app={app} room={room} openBreakouts={openBreakouts} />}
     </aside>
   );
 }

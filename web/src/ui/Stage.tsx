@@ -109,10 +109,10 @@ function useShown(room: Room, layout: CallLayout, stage: StageState): void {
   const pinned = layout.pinnedProducer(stage);
   const key = JSON.stringify([...heights]);
   useEffect(() => {
-    room.setShown(heights);
+    room.consumers.setShown(heights);
   }, [room, key]);
   useEffect(() => {
-    room.setPinned(pinned);
+    room.consumers.setPinned(pinned);
   }, [room, pinned]);
 }
 

@@ -98,9 +98,10 @@ impl Conference {
             | Timer::TokenExpiry(session)
             | Timer::SessionEnd(session)
             | Timer::Silence(session) => PanicScope::Session(*session),
-            Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => {
-                PanicScope::Room(Arc::clone(room))
-            }
+            Timer::Reservation(room)
+            | Timer::Seats(room)
+            | Timer::Breakouts(room)
+            | Timer::Presence(room) => PanicScope::Room(Arc::clone(room)),
             Timer::ProducerScore(producer) => {
                 let owner = self.media.producer_owner(*producer);
                 owner.map_or(PanicScope::Unknown, PanicScope::Session)

@@ -120,7 +120,15 @@ impl Conference {
             let names = |membership: Option<&Membership>, number| {
                 membership.is_some_and(|it| it.room == *name && it.number == number)
             };
+            let has_main = room.main().is_none_or(|main| {
+                let breakouts = self.rooms.get(main).and_then(|it| it.breakouts.as_ref());
+                breakouts.is_some_and(|it| it.rooms().contains(name))
+            });
+            let is_away = |session| self.sessions.membership(session).is_some();
+            let breakouts = room.breakouts.as_ref();
             let is_consistent = !room.is_unused()
+                && has_main
+                && breakouts.is_none_or(|it| it.sessions_away().all(is_away))
                 && room
                     .participants()
                     .all(|(number, it)| names(membership(it.session), number))
@@ -181,7 +189,10 @@ impl Conference {
         }
         self.rooms.remove(name);
         let is_of_room = |timer: &Timer| match timer {
-            Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => room == name,
+            Timer::Reservation(room)
+            | Timer::Seats(room)
+            | Timer::Breakouts(room)
+            | Timer::Presence(room) => room == name,
             Timer::Command(_)
             | Timer::HeldConsume(_)
             | Timer::TokenExpiry(_)

@@ -139,6 +139,7 @@ impl Conference {
             Request::Relay { to, body } => self.relay(id, to.as_deref(), body),
             Request::Ping { seq } => self.ping(id, seq),
             Request::Resume(request) => self.resume(id, &context.tag, &request),
+            Request::EnterBreakout { room } => self.enter_breakout(id, room.as_deref()),
             Request::RequestToSpeak => self.request_to_speak(id),
             Request::Moderate(moderation) => self.moderate(id, moderation),
         }

@@ -9,6 +9,7 @@ mod config;
 mod decode;
 mod decode_conversation;
 mod encode;
+mod encode_breakouts;
 mod encode_conversation;
 mod encode_media;
 mod frame;

@@ -30,6 +30,9 @@ pub enum Refusal {
     /// The client of the participant cannot tell private messages from others.
     #[error("Participant cannot receive private messages")]
     NoPrivateMessages,
+    /// The client of the participant with this name cannot be moved to breakout rooms.
+    #[error("{0} cannot enter breakout rooms")]
+    NoBreakoutRooms(String),
     /// The room has no such poll.
     #[error("Poll not found")]
     PollNotFound,
@@ -95,6 +98,7 @@ impl Refusal {
             Self::ParticipantNotFound => "participant-not-found",
             Self::InvalidToken => "invalid-token",
             Self::NoPrivateMessages => "no-private-messages",
+            Self::NoBreakoutRooms(_) => "no-breakout-rooms",
             Self::PollNotFound => "poll-not-found",
             Self::PollClosed => "poll-closed",
             Self::Forbidden => "forbidden",

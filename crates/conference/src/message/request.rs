@@ -4,6 +4,7 @@ use serde_json::Value;
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
+use super::breakouts::BreakoutsRequest;
 use super::conversation::{ChatPolicy, ChatRequest, PollRequest};
 use super::media::{Direction, StatsSubject, TransportKey};
 use super::participant::{ClientDevice, MediaSource};
@@ -176,6 +177,11 @@ pub enum Request {
     Resume(ResumeRequest),
     /// Asks the hosts for the role of a speaker.
     RequestToSpeak,
+    /// Moves to a breakout room, or back to the main room.
+    EnterBreakout {
+        /// Name of the breakout room. `None` means the main room.
+        room: Option<String>,
+    },
     /// Moderates the room. Only hosts may do this.
     Moderate(Moderation),
 }
@@ -276,6 +282,8 @@ pub enum Moderation {
         /// The new rule.
         sharing: Sharing,
     },
+    /// Manages the breakout rooms of the meeting.
+    Breakouts(BreakoutsRequest),
     /// Ends the meeting: removes everybody, and then the room.
     End,
     /// Removes a participant from the room.

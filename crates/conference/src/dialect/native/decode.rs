@@ -14,7 +14,9 @@ use crate::dialect::media_json::{
     bad_request, check_app_data, parse_consumer_id, parse_producer_id, parse_transport_id,
     read_value,
 };
-use crate::message::{JoinRequest, Moderation, Refusal, Request, ResumeRequest, StatsSubject};
+use crate::message::{
+    self, BreakoutsRequest, JoinRequest, Moderation, Refusal, Request, ResumeRequest, StatsSubject,
+};
 
 /// Maximum length of a text `id`, in bytes.
 const REQUEST_ID_LEN_MAX: usize = 256;
@@ -115,6 +117,9 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
             seq: read::<Ping>(payload)?.seq,
         },
         "resumeSession" => resume_session(read(payload)?),
+        "enterBreakout" => Request::EnterBreakout {
+            room: read::<EnterBreakout>(payload)?.room_id,
+        },
         "requestToSpeak" => Request::RequestToSpeak,
         "moderate" => Request::Moderate(moderation(read(payload)?)),
         _ => return conversation_request(kind, payload),
@@ -225,6 +230,21 @@ fn moderation(payload: Moderate) -> Moderation {
             ban: ban.unwrap_or(false),
         },
         Moderate::SetPolicy { policy } => Moderation::SetPolicy { policy },
+        Moderate::OpenBreakouts { rooms } => {
+            let plans = rooms.into_iter().map(|it| message::BreakoutPlan {
+                name: it.name,
+                peers: it.peer_ids,
+            });
+            Moderation::Breakouts(BreakoutsRequest::Open(plans.collect()))
+        }
+        Moderate::AssignBreakout { peer_id, room_id } => {
+            let (peer, room) = (peer_id, room_id);
+            Moderation::Breakouts(BreakoutsRequest::Assign { peer, room })
+        }
+        Moderate::TellBreakouts { text } => Moderation::Breakouts(BreakoutsRequest::Tell { text }),
+        Moderate::CloseBreakouts { seconds } => {
+            Moderation::Breakouts(BreakoutsRequest::Close { seconds })
+        }
         Moderate::SetChatPolicy { policy } => Moderation::SetChatPolicy { policy },
     }
 }

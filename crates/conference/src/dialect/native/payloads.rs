@@ -3,6 +3,7 @@
 //!
 //! Ids from clients are plain text here: text that is not an id is "not found", not "malformed".
 
+mod breakouts;
 mod conversation;
 mod media_notices;
 mod moderation;
@@ -14,6 +15,7 @@ use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
 };
 
+pub(super) use self::breakouts::*;
 pub(super) use self::conversation::*;
 pub(super) use self::media_notices::*;
 pub(super) use self::moderation::*;

@@ -266,6 +266,7 @@ const fn error_code(refusal: &Refusal) -> u16 {
         Refusal::RoomExists
         | Refusal::AlreadyConnected
         | Refusal::NoPrivateMessages
+        | Refusal::NoBreakoutRooms(_)
         | Refusal::PollClosed => 409,
         Refusal::LimitReached(_) | Refusal::RateLimited => 429,
         Refusal::Internal => 500,
