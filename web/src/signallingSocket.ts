@@ -39,8 +39,8 @@ const RESUME_BACKOFF_MS_MAX = 1_000;
 const RESUME_ATTEMPTS = 30;
 /** Close code that tells the server that the session will be resumed. */
 const CLOSE_TO_RESUME = 4000;
-/** Upper bound of requests that wait for a connection. */
-const QUEUED_MAX = 500;
+/** Upper bound of requests that wait for a connection: fewer than the server accepts at once. */
+const QUEUED_MAX = 150;
 /** Id of the request that resumes a session; other ids are numbers. */
 const RESUME_ID = 'resume';
 

@@ -248,7 +248,7 @@ impl Conference {
                 Timer::Seats(room) => it.expire_seats(&room),
                 Timer::Breakouts(room) => it.close_breakouts(&room),
                 Timer::TokenExpiry(session) => it.expire_token(session),
-                Timer::SessionEnd(session) => it.expire_session(session),
+                Timer::SessionEnd(session) => it.remove_session(session),
                 Timer::Silence(session) => it.check_silence(session),
                 Timer::Presence(room) => it.tell_presence(&room),
                 Timer::ProducerScore(producer) => it.tell_producer_score(producer),

@@ -153,20 +153,15 @@ impl Conference {
     pub(super) fn enter_breakout(&mut self, id: SessionId, target: Option<&str>) -> Outcome {
         let membership = self.sessions.member(id)?;
         let main = self.main_of(&membership.room);
-        let participant = self.rooms.participant(&membership)?;
-        let (role, identity) = (participant.role, participant.identity());
-        let room = self.rooms.get_mut(&main).ok_or(Refusal::RoomNotFound)?;
-        let person = match *membership.room == *main {
-            true => participant_person(room, id),
-            false => Some(room.conversation.people.recognise(&identity)),
-        };
-        let breakouts = room.breakouts.as_ref().ok_or(Refusal::RoomNotFound)?;
+        let role = self.rooms.participant(&membership)?.role;
+        let person = self.person_in_main(&main, id)?;
+        let breakouts = self.breakouts_mut(&main)?;
         let target = match target {
             None => Arc::clone(&main),
             Some(name) => {
                 let found = breakouts.rooms().iter().find(|it| ***it == *name);
                 let found = found.ok_or(Refusal::RoomNotFound)?;
-                let assigned = person.and_then(|it| breakouts.assigned(it));
+                let assigned = breakouts.assigned(person);
                 if role != Role::Host && assigned != Some(found) {
                     return Err(Refusal::Forbidden);
                 }
@@ -324,6 +319,18 @@ impl Conference {
         breakouts.ok_or(Refusal::RoomNotFound)
     }
 
+    /// Returns the person that a participant of a meeting is in its main room.
+    fn person_in_main(&mut self, main: &str, id: SessionId) -> Result<PersonId, Refusal> {
+        let membership = self.sessions.member(id)?;
+        let participant = self.rooms.participant(&membership)?;
+        if *membership.room == *main {
+            return Ok(participant.person);
+        }
+        let identity = participant.identity();
+        let room = self.rooms.get_mut(main).ok_or(Refusal::RoomNotFound)?;
+        Ok(room.conversation.people.recognise(&identity))
+    }
+
     /// Returns the hosts of a meeting, in whichever of its rooms they are.
     fn hosts_of_meeting(&self, main: &str) -> Vec<SessionId> {
         let Some(room) = self.rooms.get(main) else {
@@ -354,15 +361,9 @@ impl Conference {
     fn breakout_state(&mut self, main: &str, id: SessionId) -> Option<BreakoutState> {
         let now = self.now;
         let membership = self.sessions.membership(id)?;
-        let participant = self.rooms.participant(&membership).ok()?;
-        let (role, identity) = (participant.role, participant.identity());
-        let room = self.rooms.get_mut(main)?;
-        let person = match *membership.room == *main {
-            true => participant_person(room, id),
-            false => Some(room.conversation.people.recognise(&identity)),
-        };
-        let room = self.rooms.get(main)?;
-        let breakouts = room.breakouts.as_ref()?;
+        let role = self.rooms.participant(&membership).ok()?.role;
+        let person = self.person_in_main(main, id).ok()?;
+        let breakouts = self.rooms.get(main)?.breakouts.as_ref()?;
         let described = breakouts.rooms().iter().filter_map(|name| {
             let title = self.rooms.get(name)?.title()?;
             Some(BreakoutRoom {
@@ -383,15 +384,9 @@ impl Conference {
         Some(BreakoutState {
             rooms: described.collect(),
             current: Some(Arc::clone(&membership.room)).filter(|it| **it != *main),
-            assigned: person.and_then(|it| breakouts.assigned(it)).cloned(),
+            assigned: breakouts.assigned(person).cloned(),
             closes_in,
             people: (role == Role::Host).then(|| people.collect()),
         })
     }
-}
-
-/// Returns the person of a participant of a room.
-fn participant_person(room: &Room, id: SessionId) -> Option<PersonId> {
-    let mut participants = room.participants().map(|(_, it)| it);
-    participants.find(|it| it.session == id).map(|it| it.person)
 }

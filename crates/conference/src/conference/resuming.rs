@@ -3,6 +3,8 @@
 //! Such a session stays a participant with all its media. Frames for it are kept, and follow when the client has
 //! shown its secret (docs/decisions/0042-resuming-signalling.md).
 
+use watersmeet_wire::units::Time;
+
 use super::Conference;
 use super::outputs::Output;
 use super::request_context::Outcome;
@@ -45,13 +47,8 @@ impl Conference {
         self.set_session_end(id, Some(ends_at));
     }
 
-    /// Ends a session whose client has not come back.
-    pub(super) fn expire_session(&mut self, id: SessionId) {
-        self.remove_session(id);
-    }
-
     /// Sets or cancels the timer that ends a session without a connection.
-    fn set_session_end(&mut self, id: SessionId, at: Option<super::Time>) {
+    fn set_session_end(&mut self, id: SessionId, at: Option<Time>) {
         let session = self.sessions.get_mut(id).and_then(Session::resumption_mut);
         if let Some(before) = session.and_then(|it| it.set_end(at)) {
             self.timers.cancel(before, Timer::SessionEnd(id));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use watersmeet_wire::units::{Map, Time};
 
-use super::PersonId;
+use super::conversation::PersonId;
 use crate::message::{Role, SessionId};
 
 /// Breakout rooms of a main room.

@@ -426,6 +426,21 @@ mod tests {
     }
 
     #[test]
+    fn close_frames_end_the_session_unless_the_client_means_to_resume_it() {
+        let end = |code: u16| {
+            end_for_close(Some(&CloseFrame {
+                code: CloseCode::from(code),
+                reason: Default::default(),
+            }))
+        };
+        assert!(matches!(end(CLOSE_TO_RESUME), SessionEnd::Lost));
+        for code in [1000, 1001, 1005, 4001] {
+            assert!(matches!(end(code), SessionEnd::Disconnected), "{code}");
+        }
+        assert!(matches!(end_for_close(None), SessionEnd::Disconnected));
+    }
+
+    #[test]
     fn connections_are_pinged_at_shared_times_within_the_interval() {
         let opened = [6_000, 6_001, 6_130, 6_249].map(Duration::from_millis);
         let first = opened.map(first_ping);

@@ -197,11 +197,6 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<Consume>(config),
         declaration::<SetPreferredLayers>(config),
         declaration::<SetPriority>(config),
-        declaration::<BreakoutPlan>(config),
-        declaration::<EnterBreakout>(config),
-        declaration::<BreakoutRoom>(config),
-        declaration::<BreakoutPerson>(config),
-        declaration::<Breakouts>(config),
         declaration::<Moderate>(config),
         declaration::<IceServer>(config),
         declaration::<ClientOptions>(config),
@@ -247,6 +242,17 @@ fn declarations(config: &Config) -> Vec<String> {
     ]
 }
 
+/// Returns the declarations of the types of breakout rooms.
+fn breakout_declarations(config: &Config) -> Vec<String> {
+    vec![
+        declaration::<BreakoutPlan>(config),
+        declaration::<EnterBreakout>(config),
+        declaration::<BreakoutRoom>(config),
+        declaration::<BreakoutPerson>(config),
+        declaration::<Breakouts>(config),
+    ]
+}
+
 /// Returns the declarations of the types of chat, raised hands, reactions and polls.
 fn conversation_declarations(config: &Config) -> Vec<String> {
     vec![
@@ -274,8 +280,10 @@ fn conversation_declarations(config: &Config) -> Vec<String> {
 fn protocol() -> String {
     let config = &Config::new();
     let mut text = String::from(HEAD);
-    let conversation = conversation_declarations(config);
-    for declaration in declarations(config).into_iter().chain(conversation) {
+    let of_breakouts = breakout_declarations(config);
+    let of_conversation = conversation_declarations(config);
+    let all = declarations(config).into_iter();
+    for declaration in all.chain(of_breakouts).chain(of_conversation) {
         text.push_str(&declaration);
     }
     text.push_str("\n/** Every request with its payload and the payload of its reply. */\n");
