@@ -164,52 +164,6 @@ export type SetPriority = {
   priority: number;
 };
 
-/** A breakout room to open. */
-export type BreakoutPlan = {
-  /** Name to show. */
-  name: string;
-  /** Ids of the participants who are assigned to it. */
-  peerIds: Array<string>;
-};
-
-/** `enterBreakout` */
-export type EnterBreakout = {
-  /** Name of the breakout room; absent returns to the main room. */
-  roomId?: string;
-};
-
-/** A breakout room. */
-export type BreakoutRoom = {
-  /** Name by which it is entered. */
-  roomId: string;
-  /** Name to show. */
-  name: string;
-};
-
-/** `breakoutMoved`: a participant is in another room of the meeting. Sent to hosts */
-export type BreakoutPerson = {
-  /** Id of the participant. */
-  peerId: string;
-  /** Name to show. */
-  displayName?: string;
-  /** Name of its breakout room; absent for the main room. */
-  roomId?: string;
-};
-
-/** `breakouts`: the meeting has breakout rooms */
-export type Breakouts = {
-  /** All breakout rooms. */
-  rooms: Array<BreakoutRoom>;
-  /** Name of the breakout room that the receiver is in; absent for the main room. */
-  current?: string;
-  /** Name of the breakout room to which the receiver is assigned. */
-  assigned?: string;
-  /** Seconds until everybody returns; absent while the rooms stay open. */
-  closesInS?: number;
-  /** Everybody in the breakout rooms; present for hosts. */
-  people?: Array<BreakoutPerson>;
-};
-
 /** `moderate`: a decision of a host. */
 export type Moderate = { 'action': 'admit';
 /** Id of the participant. */
@@ -629,6 +583,52 @@ export type ErrorPayload = {
   message: string;
   /** Stable code for programs. */
   code: string;
+};
+
+/** A breakout room to open. */
+export type BreakoutPlan = {
+  /** Name to show. */
+  name: string;
+  /** Ids of the participants who are assigned to it. */
+  peerIds: Array<string>;
+};
+
+/** `enterBreakout` */
+export type EnterBreakout = {
+  /** Name of the breakout room; absent returns to the main room. */
+  roomId?: string;
+};
+
+/** A breakout room. */
+export type BreakoutRoom = {
+  /** Name by which it is entered. */
+  roomId: string;
+  /** Name to show. */
+  name: string;
+};
+
+/** `breakoutMoved`: a participant is in another room of the meeting. Sent to hosts */
+export type BreakoutPerson = {
+  /** Id of the participant. */
+  peerId: string;
+  /** Name to show. */
+  displayName?: string;
+  /** Name of its breakout room; absent for the main room. */
+  roomId?: string;
+};
+
+/** `breakouts`: the meeting has breakout rooms */
+export type Breakouts = {
+  /** All breakout rooms. */
+  rooms: Array<BreakoutRoom>;
+  /** Name of the breakout room that the receiver is in; absent for the main room. */
+  current?: string;
+  /** Name of the breakout room to which the receiver is assigned. */
+  assigned?: string;
+  /** Seconds until everybody returns; absent while the rooms stay open. */
+  closesInS?: number;
+  /** Everybody in the breakout rooms; present for hosts. */
+  people?: Array<BreakoutPerson>;
 };
 
 /** Participants who may write chat messages and start polls. */

@@ -113,8 +113,8 @@ function OpenRooms({ room, rooms, isAway, close }: OpenRoomsProps) {
                 <span class="role isolated">{people.map(labelOf).join(', ') || t('breakout.empty')}</span>
               </span>
               {!isHere && (
-                <button class="button small" type="button" aria-label={t('breakout.visit', { room: name })} onClick={() => visit(roomId)}>
-                  {t('breakout.go')}
+                <button class="button small" type="button" onClick={() => visit(roomId)}>
+                  {t('breakout.visit', { room: name })}
                 </button>
               )}
             </li>

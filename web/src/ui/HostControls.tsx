@@ -84,37 +84,44 @@ function ActionButton({ text, bad = false, disabled = false, onClick }: ActionBu
   );
 }
 
-/** Rules of the room, and actions on everybody in it. */
-export function HostControls({ app, room, openBreakouts }: { app: App; room: Room; openBreakouts(): void }) {
+/** Rules of the room, folded: hosts need them seldom, and the list below them always. */
+export function MeetingRules({ app, room }: { app: App; room: Room }) {
   const { moderation, hosting } = room;
-  const confirmingEnd = useSignal(false);
   const policy = moderation.policy.value;
   const linkLacksInvitation = policy === 'invite-only' && !isInvitation(app.token.value, room.id);
+  return (
+    <details class="rules">
+      <summary>
+        {t('host.rules')}
+        <span class="quiet">{policyLabel(policy)}</span>
+      </summary>
+      <div class="rule-fields">
+        <SelectField
+          label={t('policy.label')}
+          choices={POLICIES.map((value) => ({ value, text: policyLabel(value) }))}
+          chosen={policy}
+          choose={(value) => moderation.setPolicy(value)}
+        />
+        {linkLacksInvitation && <p class="quiet">{t('host.linkLacksInvitation')}</p>}
+        <SelectField
+          label={t('host.sharing')}
+          choices={SHARING.map((value) => ({ value, text: sharingLabel(value) }))}
+          chosen={hosting.sharing.value}
+          choose={(value) => moderation.setSharing(value)}
+        />
+        <ChatPolicyField room={room} label={t('host.chat')} />
+      </div>
+    </details>
+  );
+}
+
+/** Actions of a host on everybody. */
+export function HostControls({ room, openBreakouts }: { room: Room; openBreakouts(): void }) {
+  const { moderation } = room;
+  const confirmingEnd = useSignal(false);
   const someoneIsOn = room.participants.value.some(({ microphoneOn }) => microphoneOn.value);
   return (
     <footer class="panel-foot">
-      <details>
-        <summary>
-          {t('host.rules')}
-          <span class="quiet">{policyLabel(policy)}</span>
-        </summary>
-        <div class="rules">
-          <SelectField
-            label={t('policy.label')}
-            choices={POLICIES.map((value) => ({ value, text: policyLabel(value) }))}
-            chosen={policy}
-            choose={(value) => moderation.setPolicy(value)}
-          />
-          {linkLacksInvitation && <p class="quiet">{t('host.linkLacksInvitation')}</p>}
-          <SelectField
-            label={t('host.sharing')}
-            choices={SHARING.map((value) => ({ value, text: sharingLabel(value) }))}
-            chosen={hosting.sharing.value}
-            choose={(value) => moderation.setSharing(value)}
-          />
-          <ChatPolicyField room={room} label={t('host.chat')} />
-        </div>
-      </details>
       <div class="panel-actions">
         <ActionButton text={t('breakout.title')} onClick={openBreakouts} />
         <ActionButton text={t('host.muteAll')} disabled={!someoneIsOn} onClick={() => moderation.muteAll()} />

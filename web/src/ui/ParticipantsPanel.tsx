@@ -7,7 +7,7 @@ import type { Named } from '../notifications';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { CameraIcon, CloseIcon, MicIcon, MoreIcon, ScreenIcon } from './icons';
-import { HostActions, HostControls, OwnHostActions } from './HostControls';
+import { HostActions, HostControls, MeetingRules, OwnHostActions } from './HostControls';
 import { onEscape, usePanelFocus } from './panelFocus';
 import { RaisedHandList } from './RaisedHandList';
 import { labelOf, roleLabel } from './messages';
@@ -40,6 +40,7 @@ export function ParticipantsPanel({ app, room, openBreakouts, close }: Participa
         {isHost && <JoinRequests room={room} />}
         {isHost && <SpeakRequests room={room} />}
         <RaisedHandList room={room} />
+        {isHost && <MeetingRules app={app} room={room} />}
         <ul class="people" aria-label={t('people.title')}>
           <OwnRow app={app} room={room} isHost={isHost} />
           {participants.map((participant) => (
@@ -48,7 +49,7 @@ export function ParticipantsPanel({ app, room, openBreakouts, close }: Participa
         </ul>
         {room.unlistedCount > 0 && <p class="person">{t('people.audience', { count: room.unlistedCount })}</p>}
       </div>
-      {isHost && <HostControls app={app} room={room} openBreakouts={openBreakouts} />}
+      {isHost && <HostControls room={room} openBreakouts={openBreakouts} />}
     </aside>
   );
 }
