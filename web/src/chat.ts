@@ -79,6 +79,15 @@ export class Chat {
     this.isOpen.value = false;
   }
 
+  /** Forgets all messages, also those that are not delivered. */
+  clear(): void {
+    batch(() => {
+      this.messages.value = [];
+      this.unsent.value = [];
+      this.receiver.value = null;
+    });
+  }
+
   /** Sends a message to everybody, or to one participant. */
   send(text: string, to: Named | null): void {
     this.lastKey += 1;

@@ -5,7 +5,7 @@
 import type { Media, MediaConsumer } from './media';
 import type { Participant } from './participant';
 import type { ParticipantList } from './participantList';
-import type { Consumed, ConsumerLayersChanged, ConsumerScore } from './protocol';
+import type { Consumed, ConsumerLayersChanged, ConsumerScore, Notice } from './protocol';
 import type { RemoteProducer } from './remoteProducer';
 import { RetryTimers } from './retryTimers';
 import { ConnectionLost, Refusal, failureReason, isLasting, type RoomSignalling } from './signalling';
@@ -148,14 +148,20 @@ export class Consumers {
   }
 
   /** Records which layer of a video the server sends, and why it is no better. */
-  handleLayersChanged({ consumerId, spatialLayer, reason }: ConsumerLayersChanged): void {
+  handleNotice({ type, payload }: Notice): void {
+    if (type === 'consumerClosed') this.handleClosed(payload.producerId);
+    else if (type === 'consumerLayersChanged') this.handleLayersChanged(payload);
+    else if (type === 'consumerScore') this.handleScore(payload);
+  }
+
+  private handleLayersChanged({ consumerId, spatialLayer, reason }: ConsumerLayersChanged): void {
     const [producerId, reception] = this.receptionOf(consumerId) ?? [];
     // What is paused at our request is not held back.
     if (producerId && reception?.isResumed) this.list.producer(producerId)?.recordSentLayer(spatialLayer, reason);
   }
 
   /** Records how much of a producer arrives at the server. */
-  handleScore({ consumerId, producerScore }: ConsumerScore): void {
+  private handleScore({ consumerId, producerScore }: ConsumerScore): void {
     const [producerId] = this.receptionOf(consumerId) ?? [];
     const producer = producerId && this.list.producer(producerId);
     if (producer) producer.score = producerScore;

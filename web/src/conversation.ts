@@ -60,6 +60,12 @@ export class Conversation {
     clearTimeout(this.retryTimer);
   }
 
+  /** Forgets the messages: we go to another room of the meeting, which has its own. */
+  clear(): void {
+    this.stop();
+    this.chat.clear();
+  }
+
   react(emoji: string): void {
     this.reactions.send(emoji, this.ownId);
   }

@@ -26,6 +26,7 @@ export type NotificationContent =
   | { code: 'joined' | 'left'; who: Named; /** Further people of whom the same is said. */ others?: number }
   | { code: 'chatMessage' | 'privateMessage' | 'pollOpened'; who: Named; text: string }
   | { code: 'handRaised'; who: Named }
+  | { code: 'breakoutsClosed' }
   | { code: 'chatPolicyChanged'; policy: ChatPolicy }
   | { code: 'policyChanged'; policy: Policy }
   | { code: 'sharingChanged'; sharing: Sharing }
@@ -33,7 +34,7 @@ export type NotificationContent =
   | { code: 'mutedAll' | 'sharingStopped' | 'onlyHostsShare' | 'spotlit' | 'spotlightEnded' }
   | { code: 'roleChanged'; role: Role | 'retired' }
   | { code: 'muted'; device: Device }
-  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'saveDataOffer' | 'hostsAsked' }
+  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'breakoutsNotLoaded' | 'saveDataOffer' | 'hostsAsked' }
   | { code: 'serverClosing'; seconds: number }
   | { code: 'hostsNotAsked' | 'actionFailed'; reason: FailureReason }
   | { code: 'screenFailed'; error: ScreenError }

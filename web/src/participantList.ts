@@ -2,7 +2,7 @@
 import { batch, signal } from '@preact/signals';
 import { Participant } from './participant';
 import { RemoteProducer } from './remoteProducer';
-import type { Notices, ParticipantSummary, ProducerSummary, RoomJoined } from './protocol';
+import type { Notice, Notices, ParticipantSummary, ProducerSummary, RoomJoined } from './protocol';
 
 export class ParticipantList {
   /** The other participants, in the order in which they joined. */
@@ -60,7 +60,14 @@ export class ParticipantList {
     return !existing;
   }
 
-  setInterrupted({ peerId, interrupted }: Notices['interruptionChanged']): void {
+  handleNotice({ type, payload }: Notice): void {
+    if (type === 'producerPaused') this.setProducerPaused(payload.producerId, true);
+    else if (type === 'producerResumed') this.setProducerPaused(payload.producerId, false);
+    else if (type === 'interruptionChanged') this.setInterrupted(payload);
+    else if (type === 'participantCount') this.participantCount.value = payload.count;
+  }
+
+  private setInterrupted({ peerId, interrupted }: Notices['interruptionChanged']): void {
     const participant = this.byId(peerId);
     if (participant) participant.interrupted.value = interrupted;
   }
@@ -85,7 +92,7 @@ export class ParticipantList {
     if (participant) participant.producers.value = participant.producers.value.filter(({ id }) => id !== producerId);
   }
 
-  setProducerPaused(producerId: string, paused: boolean): void {
+  private setProducerPaused(producerId: string, paused: boolean): void {
     const producer = this.producer(producerId);
     if (producer) producer.paused.value = paused;
   }

@@ -6,7 +6,7 @@
 import type { Device } from './capture';
 import { UnsupportedBrowser, type Media, type MediaProducer, type SentTrack, type VideoCodec } from './media';
 import { lowestScore } from './participant';
-import type { MediaSource, ProducerDemandChanged, ProducerScore } from './protocol';
+import type { MediaSource, Notice, ProducerDemandChanged, ProducerScore } from './protocol';
 import { RetryTimers } from './retryTimers';
 import type { LocalScreen } from './screenCapture';
 import { ConnectionLost, Refusal, failureReason, isLasting, type RoomSignalling } from './signalling';
@@ -127,8 +127,14 @@ export class Producers {
     return null;
   }
 
+  handleNotice({ type, payload }: Notice): void {
+    if (type === 'producerClosed') this.handleClosed(payload.producerId);
+    else if (type === 'producerDemandChanged') this.handleDemand(payload);
+    else if (type === 'producerScore') this.handleScore(payload);
+  }
+
   /** Closes the producer that the server closed. A screen is not shared any more. */
-  handleClosed(producerId: string): void {
+  private handleClosed(producerId: string): void {
     this.scores.delete(producerId);
     for (const [key, { producer, wanted }] of this.active) {
       if (producer.id !== producerId) continue;
@@ -169,7 +175,7 @@ export class Producers {
   }
 
   /** Records how much of a producer arrives at the server. */
-  handleScore({ producerId, score }: ProducerScore): void {
+  private handleScore({ producerId, score }: ProducerScore): void {
     const isOurs = [...this.active.values()].some(({ producer }) => producer.id === producerId);
     if (isOurs) this.scores.set(producerId, score);
   }
@@ -180,7 +186,7 @@ export class Producers {
   }
 
   /** Sends what the receivers of a producer want of it, after what they wanted before. */
-  handleDemand({ producerId, ...demand }: ProducerDemandChanged): void {
+  private handleDemand({ producerId, ...demand }: ProducerDemandChanged): void {
     for (const { producer } of this.active.values()) {
       if (producer.id !== producerId) continue;
       const apply = () => producer.fitToDemand(demand);

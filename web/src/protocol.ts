@@ -79,6 +79,30 @@ export type JoinRoom = {
   /** Secret of the client, at least 16 characters that nobody guesses and the same whenever it
    * reconnects. Its participant takes the place of the one before, with the same role. */
   resume?: string;
+  /** Whether the client can resume its session over another connection. Needs `resume`. */
+  resumable?: boolean;
+};
+
+/** `resumeSession`: the client goes on with the session that it had over another connection */
+export type ResumeSession = {
+  /** Id of the participant in that session. */
+  peerId: string;
+  /** Secret with which the client joined. */
+  resume: string;
+  /** Number of the last frame that arrived; 0 without any. */
+  seq: number;
+};
+
+/** `resumed`: the frames after the number that the client named follow */
+export type Resumed = {
+  /** Id of the last request that arrived; the client sends later ones again. */
+  lastRequest?: string | number;
+};
+
+/** `ping` */
+export type Ping = {
+  /** Number of the last frame that arrived. The server need not keep it any more. */
+  seq?: number;
 };
 
 /** `createTransport` */
@@ -175,7 +199,17 @@ peerId: string;
 /** Whether it may not come back while the room exists; absent means that it may. */
 ban?: boolean, } | { 'action': 'setPolicy';
 /** The new policy. */
-policy: Policy, } | { 'action': 'setChatPolicy';
+policy: Policy, } | { 'action': 'openBreakouts';
+/** The rooms, 2 to 20. */
+rooms: Array<BreakoutPlan>, } | { 'action': 'assignBreakout';
+/** Id of the participant. */
+peerId: string;
+/** Name of the breakout room. */
+roomId: string, } | { 'action': 'tellBreakouts';
+/** Text of the message. */
+text: string, } | { 'action': 'closeBreakouts';
+/** Seconds until then, at most 300. */
+seconds: number, } | { 'action': 'setChatPolicy';
 /** The new policy. */
 policy: ChatPolicy;
 };
@@ -551,6 +585,52 @@ export type ErrorPayload = {
   code: string;
 };
 
+/** A breakout room to open. */
+export type BreakoutPlan = {
+  /** Name to show. */
+  name: string;
+  /** Ids of the participants who are assigned to it. */
+  peerIds: Array<string>;
+};
+
+/** `enterBreakout` */
+export type EnterBreakout = {
+  /** Name of the breakout room; absent returns to the main room. */
+  roomId?: string;
+};
+
+/** A breakout room. */
+export type BreakoutRoom = {
+  /** Name by which it is entered. */
+  roomId: string;
+  /** Name to show. */
+  name: string;
+};
+
+/** `breakoutMoved`: a participant is in another room of the meeting. Sent to hosts */
+export type BreakoutPerson = {
+  /** Id of the participant. */
+  peerId: string;
+  /** Name to show. */
+  displayName?: string;
+  /** Name of its breakout room; absent for the main room. */
+  roomId?: string;
+};
+
+/** `breakouts`: the meeting has breakout rooms */
+export type Breakouts = {
+  /** All breakout rooms. */
+  rooms: Array<BreakoutRoom>;
+  /** Name of the breakout room that the receiver is in; absent for the main room. */
+  current?: string;
+  /** Name of the breakout room to which the receiver is assigned. */
+  assigned?: string;
+  /** Seconds until everybody returns; absent while the rooms stay open. */
+  closesInS?: number;
+  /** Everybody in the breakout rooms; present for hosts. */
+  people?: Array<BreakoutPerson>;
+};
+
 /** Participants who may write chat messages and start polls. */
 export type ChatPolicy = 'everybody' | 'hosts';
 
@@ -771,7 +851,11 @@ export interface Requests {
   /** Answered by `done`. */
   closePoll: { payload: ClosePoll; reply: Empty };
   /** Answered by `done`. */
-  ping: { payload: Empty; reply: Empty };
+  ping: { payload: Ping; reply: Empty };
+  /** Answered by `resumed`. */
+  resumeSession: { payload: ResumeSession; reply: Resumed };
+  /** Answered by `roomJoined`. */
+  enterBreakout: { payload: EnterBreakout; reply: RoomJoined };
   /** Answered by `done`. */
   requestToSpeak: { payload: Empty; reply: Empty };
   /** Answered by `done`. */
@@ -801,6 +885,10 @@ export interface Notices {
   serverClosing: ServerClosing;
   waiting: Waiting;
   admitted: RoomJoined;
+  moved: RoomJoined;
+  breakouts: Breakouts;
+  breakoutMoved: BreakoutPerson;
+  breakoutsClosed: Empty;
   joinRequested: PeerRequest;
   joinSettled: PeerRef;
   speakRequested: PeerRequest;
@@ -833,4 +921,6 @@ export interface Frame {
   type: string;
   payload: unknown;
   id?: string | number;
+  /** Number of the frame, from 1, in a session that can be resumed. */
+  seq?: number;
 }

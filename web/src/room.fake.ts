@@ -14,12 +14,16 @@ export class FakeSignalling implements SignallingConnection {
   readonly refusals = new Map<string, Error>();
   /** Reply to `joinRoom`. */
   joined: RoomJoined | Waiting = { roomId: 'room', peers: [], existingProducers: [] };
+  /** Reply to `enterBreakout`. */
+  moved: RoomJoined = { roomId: 'room', peers: [], existingProducers: [] };
   /** Reply to `getParticipants`. */
   roles: Record<string, Role> = {};
   /** A waiting participant is admitted after this many refusals of `createTransport`. */
   admitAfterRefusals = Number.POSITIVE_INFINITY;
   /** Calls of `retryNow`. */
   retries = 0;
+  /** Secret of `keepSession`. */
+  keptSecret = '';
   opened = false;
   closed = false;
   private produced = 0;
@@ -44,7 +48,20 @@ export class FakeSignalling implements SignallingConnection {
   }
 
   disconnect(): void {
-    this.events.onDisconnected(100);
+    this.events.onDisconnected(100, false);
+  }
+
+  /** Loses the connection of a session that can be resumed. */
+  suspend(): void {
+    this.events.onDisconnected(100, true);
+  }
+
+  resume(): void {
+    this.events.onResumed();
+  }
+
+  keepSession(secret: string): void {
+    this.keptSecret = secret;
   }
 
   setSilent(silent: boolean): void {
@@ -88,6 +105,8 @@ export class FakeSignalling implements SignallingConnection {
         return { rtpCapabilities: {} };
       case 'joinRoom':
         return this.joined;
+      case 'enterBreakout':
+        return this.moved;
       case 'createTransport':
         return { transportId: `transport ${String(payload.direction)}`, direction: payload.direction };
       case 'produce':
@@ -177,10 +196,10 @@ export class RoomFixture {
   }
 
   /** Creates a room that is not joined yet. */
-  create(options: { codec?: 'vp9'; token?: string } = {}): void {
+  create(options: { codec?: 'vp9'; token?: string; resume?: string } = {}): void {
     this.room = new Room({
       roomId: 'room',
-      identify: () => ({ displayName: 'Ana', token: options.token ?? '', resume: '' }),
+      identify: () => ({ displayName: 'Ana', token: options.token ?? '', resume: options.resume ?? '' }),
       codec: options.codec ?? null,
       tracks,
       saveData,

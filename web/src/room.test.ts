@@ -188,7 +188,7 @@ describe('other participants', () => {
     await call.join(ben);
     const requested = () => call.server.requests.filter(({ type }) => type === 'setPreferredLayers').map(({ payload }) => payload);
     const layer = (spatialLayer: number) => ({ consumerId: 'consumer of ben face', spatialLayer });
-    for (let i = 0; i < 2; i += 1) call.room.setShown(new Map([['ben face', 360]]));
+    for (let i = 0; i < 2; i += 1) call.room.consumers.setShown(new Map([['ben face', 360]]));
     expect(requested()).toEqual([layer(1)]);
     await call.reconnect();
     expect(requested()).toEqual([layer(1), layer(1)]);
@@ -348,7 +348,7 @@ describe('a temporary refusal', () => {
   test('of a layer is repeated with the layer wanted then', async () => {
     await call.join(ben);
     call.server.refusals.set('setPreferredLayers', new Refusal('Too many requests', 'rate-limited'));
-    for (const height of [90, 360]) call.room.setShown(new Map([['ben face', height]]));
+    for (const height of [90, 360]) call.room.consumers.setShown(new Map([['ben face', height]]));
     await vi.advanceTimersByTimeAsync(10 * MINUTES);
     call.server.refusals.clear();
     await vi.advanceTimersByTimeAsync(MINUTES);
@@ -475,6 +475,53 @@ describe('recovery', () => {
     await call.reconnect();
     expect(FakeMedia.all.filter((it) => !it.closed)).toHaveLength(1);
     expect(call.room.status.value).toBe('live');
+  });
+
+  test('a session that is resumed keeps its media, and what was done meanwhile is sent then', async () => {
+    turnMicrophoneOn();
+    call.create({ resume: 'a secret of this tab' });
+    await call.join(ben);
+    expect(call.server.last('joinRoom')).toMatchObject({ resume: 'a secret of this tab', resumable: true });
+    expect(call.server.keptSecret).toBe('a secret of this tab');
+    call.server.suspend();
+    expect([call.room.reconnecting.value, call.room.status.value]).toEqual([true, 'live']);
+    // Nobody is heard against their will, whether there is a connection or not.
+    tracks.microphoneOn.value = false;
+    await settle();
+    expect(media().producers[0]?.paused).toBe(true);
+    call.server.resume();
+    call.server.notify('newPeer', { peerId: 'eve', displayName: 'Eve' });
+    await settle();
+    expect(call.room.reconnecting.value).toBe(false);
+    expect(call.room.participants.value.map(({ id }) => id)).toEqual(['ben', 'eve']);
+    expect(FakeMedia.all.map(({ closed }) => closed)).toEqual([false]);
+    expect(['joinRoom', 'produce', 'consume', 'pauseProducer'].map((type) => call.server.count(type))).toEqual([1, 1, 2, 1]);
+  });
+
+  test('ICE is restarted when signalling is back, on the paths that are gone', async () => {
+    call.create({ resume: 'a secret of this tab' });
+    await call.join();
+    call.server.suspend();
+    media().setConnectionState('send', 'failed');
+    media().setConnectionState('recv', 'connected');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect([call.server.count('restartIce'), call.server.count('joinRoom')]).toEqual([0, 1]);
+    call.server.resume();
+    await settle();
+    expect(media().iceRestarts).toEqual(['transport send']);
+    media().setConnectionState('send', 'connected');
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(call.server.count('joinRoom')).toBe(1);
+  });
+
+  test('a session that the server does not know leads to another join', async () => {
+    call.create({ resume: 'a secret of this tab' });
+    await call.join(ben);
+    call.server.suspend();
+    call.server.connect();
+    expect(call.room.status.value).toBe('reconnecting');
+    await settle();
+    expect([call.room.status.value, call.server.count('joinRoom')]).toEqual(['live', 2]);
   });
 
   test('a short ICE disconnection causes no restart', async () => {

@@ -10,7 +10,8 @@
  * a lost worker or a transport that an ICE restart does not recover leads back to 2, with the
  * participants kept on the screen. 6. `leave`, or removal.
  */
-import { batch, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
+import { batch, computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
+import { Breakouts } from './breakouts';
 import { Consumers } from './consumers';
 import { Conversation } from './conversation';
 import { Hosting } from './hosting';
@@ -21,11 +22,11 @@ import { named, type NotificationContent } from './notifications';
 import type { Participant } from './participant';
 import { ParticipantList } from './participantList';
 import { Producers } from './producers';
-import type { Connected, Direction, Notice, Notices, RemovalReason, Role, RoomJoined, TransportCreated, Waiting } from './protocol';
+import type { Connected, Notice, Notices, RemovalReason, Role, RoomJoined, Waiting } from './protocol';
+import { discardTransports, requestTransports, type RequestedTransports } from './requestedTransports';
 import { ConnectionLost, Refusal, type RoomSignalling, type SignallingConnection } from './signalling';
 import { backoffMs } from './signallingSocket';
 import { QualityMonitor } from './qualityMonitor';
-import type { RemoteProducer } from './remoteProducer';
 import { FINAL_REFUSALS, type Identity, type JoinFailure, type RoomOptions } from './roomOptions';
 import { Speakers } from './speakers';
 import { SpeakRequest } from './speakRequest';
@@ -62,6 +63,11 @@ export class Room {
   readonly hostPresent = signal(false);
   /** Whether the signalling connection is open. */
   readonly connected = signal(false);
+  /** Whether we are in the room, and the connection to it is being restored. */
+  readonly reconnecting = computed(() => {
+    const status = this.status.value;
+    return status === 'reconnecting' || (status === 'live' && !this.connected.value);
+  });
   /** Whether the signalling connection is open, but the server does not answer. */
   readonly serverSilent = signal(false);
   /** Whether this page has just not run for a while, and the server has not answered since. */
@@ -72,10 +78,13 @@ export class Room {
   readonly recovery: TransportRecovery;
   readonly quality: QualityMonitor;
   readonly conversation: Conversation;
+  /** What is received, and of what the page says how large it is shown. */
+  readonly consumers: Consumers;
+  readonly breakouts: Breakouts;
 
   private readonly signalling: SignallingConnection;
+  private readonly roomSignalling: RoomSignalling;
   private readonly producers: Producers;
-  private readonly consumers: Consumers;
   private identity: Identity | null = null;
   private opened = false;
   private preparedCheck: ReturnType<typeof setInterval> | undefined;
@@ -85,6 +94,8 @@ export class Room {
   private media: Media | null = null;
   /** Number of the current attempt to enter; work of earlier attempts must not change the state. */
   private attempt = 0;
+  /** The meeting's room, or the breakout room in which we are. */
+  private currentRoomId = '';
   private failedAttempts = 0;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   /** Rejoins since media was last connected: the first starts at once, later ones after a delay. */
@@ -97,14 +108,15 @@ export class Room {
     this.signalling = options.createSignalling({
       onConnected: (greeting) => this.handleConnected(greeting),
       onNotice: (notice) => this.handleNotice(notice),
-      onDisconnected: () => this.handleDisconnect(),
+      onDisconnected: (_retryMs, keepsSession) => this.handleDisconnect(keepsSession),
+      onResumed: () => this.handleResumed(),
       onSilence: (silent) => this.handleSilence(silent),
       onWake: () => this.handleWake(),
     });
-    const signalling: RoomSignalling = {
+    const signalling = (this.roomSignalling = {
       request: (type, payload) => this.signalling.request(type, payload),
       reportProblem: (content) => this.notify(content, 'bad'),
-    };
+    } satisfies RoomSignalling);
     const canSend = () => this.status.value === 'live' && this.role.value !== 'viewer';
     this.moderation = new Moderation(signalling, (content) => this.notify(content));
     this.hosting = new Hosting({
@@ -114,6 +126,11 @@ export class Room {
     });
     this.speakRequest = new SpeakRequest(signalling, (content, tone) => this.notify(content, tone));
     this.conversation = new Conversation(options.roomId, signalling, (content) => this.notify(content));
+    this.breakouts = new Breakouts({
+      signalling,
+      moveTo: (joined) => this.moveTo(joined),
+      notify: (content) => this.notify(content),
+    });
     this.producers = new Producers(options.tracks, signalling, canSend);
     this.consumers = new Consumers(this.list, signalling);
     this.quality = new QualityMonitor(
@@ -122,7 +139,7 @@ export class Room {
       () => this.producers.uplink,
     );
     this.recovery = new TransportRecovery({
-      isLive: () => this.status.value === 'live',
+      isLive: () => this.status.value === 'live' && this.connected.value,
       restartIce: (transportId) => void this.restartIce(transportId),
       rejoin: () => this.rejoin(this.attempt),
     });
@@ -187,21 +204,6 @@ export class Room {
     this.signalling.retryNow();
   }
 
-  /** Records at what heights in device pixels the videos of others are shown, by producer id; the rest is not. */
-  setShown(heights: ReadonlyMap<string, number>): void {
-    this.consumers.setShown(heights);
-  }
-
-  /** Records the height of the pictures that arrive of a video. */
-  recordPictureHeight(producer: RemoteProducer, height: number): void {
-    this.consumers.recordPictureHeight(producer, height);
-  }
-
-  /** Requests one video before all others; null for none. */
-  setPinned(producerId: string | null): void {
-    this.consumers.setPinned(producerId);
-  }
-
   notify(content: NotificationContent, tone: Notification['tone'] = 'plain', action?: () => void): void {
     this.notificationList.add(content, tone, action);
   }
@@ -215,6 +217,10 @@ export class Room {
   private handleConnected(greeting: Connected): void {
     this.greeting = greeting;
     this.connected.value = true;
+    if (this.status.value === 'live') this.status.value = 'reconnecting';
+    this.conversation.stop();
+    this.currentRoomId = this.options.roomId;
+    this.breakouts.reset();
     // The server repeats pending join requests to hosts who join.
     this.moderation.reset();
     this.startAttempt();
@@ -223,13 +229,26 @@ export class Room {
   /** Replaces the media of the attempt before, and enters the room. */
   private startAttempt(): void {
     if (this.hasEnded()) return;
+    this.replaceMedia();
+    void this.enter();
+  }
+
+  private replaceMedia(): void {
     clearTimeout(this.retryTimer);
     this.attempt += 1;
     this.closeMedia();
     this.mediaReady = this.createMedia(this.attempt);
     // `startMedia` handles the error.
     this.mediaReady.catch(() => undefined);
-    void this.enter();
+  }
+
+  /** Goes on in another room of the meeting, in which the server has put us; media starts anew there. */
+  private moveTo(joined: RoomJoined): void {
+    if (this.hasEnded()) return;
+    this.replaceMedia();
+    this.currentRoomId = joined.roomId;
+    this.conversation.clear();
+    void this.startJoined(joined);
   }
 
   private async createMedia(attempt: number): Promise<Media> {
@@ -246,17 +265,18 @@ export class Room {
     if (!identity) return;
     const { displayName, token, resume } = identity;
     const answering = this.signalling.request('joinRoom', {
-      roomId: this.options.roomId,
+      roomId: this.currentRoomId,
       displayName,
       ...(token && { token }),
-      ...(resume && { resume }),
+      ...(resume && { resume, resumable: true }),
     });
-    const transports = this.requestTransports();
+    const transports = requestTransports(this.roomSignalling);
     try {
       const answer: RoomJoined | Waiting = await answering;
       if (attempt !== this.attempt) return;
+      if (resume) this.signalling.keepSession(resume);
       if (isJoined(answer)) return await this.startMedia(answer, transports);
-      this.discardTransports(transports);
+      discardTransports(this.roomSignalling, transports);
       batch(() => {
         this.failedAttempts = 0;
         this.list.clear();
@@ -265,35 +285,23 @@ export class Room {
       });
     } catch (error) {
       if (attempt !== this.attempt) return;
-      this.discardTransports(transports);
+      discardTransports(this.roomSignalling, transports);
       this.handleEnterError(error);
     }
   }
 
-  private async handleAdmitted(joined: RoomJoined): Promise<void> {
+  private handleAdmitted(joined: RoomJoined): void {
+    if (this.status.value === 'waiting') void this.startJoined(joined);
+  }
+
+  /** Starts media in a room in which we are already. */
+  private async startJoined(joined: RoomJoined): Promise<void> {
     const { attempt } = this;
-    if (this.status.value !== 'waiting') return;
     this.status.value = 'joining';
     try {
-      await this.startMedia(joined, this.requestTransports());
+      await this.startMedia(joined, requestTransports(this.roomSignalling));
     } catch (error) {
       if (attempt === this.attempt) this.handleEnterError(error);
-    }
-  }
-
-  /** Requests both transports; refused while we are not in the room. */
-  private requestTransports(): RequestedTransports {
-    const request = (direction: Direction) => this.signalling.request('createTransport', { direction });
-    const transports: RequestedTransports = [request('send'), request('recv')];
-    for (const transport of transports) transport.catch(() => undefined);
-    return transports;
-  }
-
-  /** Closes the transports that were granted although this attempt has no use for them. */
-  private discardTransports(transports: RequestedTransports): void {
-    for (const transport of transports) {
-      const close = ({ transportId }: TransportCreated) => this.signalling.request('closeTransport', { transportId });
-      transport.then(close).catch(() => undefined);
     }
   }
 
@@ -316,7 +324,7 @@ export class Room {
     this.quality.start(media);
     // The pictures of the others come first: negotiating both at once delays them on a slow machine.
     await this.consumers.start(media);
-    if (attempt === this.attempt) await this.producers.start(media, this.codec());
+    if (attempt === this.attempt) await this.producers.start(media, this.options.codec ?? serverCodec(this.greeting));
   }
 
   private handleEnterError(error: unknown): void {
@@ -373,11 +381,6 @@ export class Room {
     };
   }
 
-  private codec(): VideoCodec {
-    if (this.options.codec) return this.options.codec;
-    return parseVideoCodec(this.greeting?.options?.forceVideoCodec) ?? 'vp8';
-  }
-
   // ---- notices ------------------------------------------------------------
 
   private handleNotice(notice: Notice): void {
@@ -385,6 +388,10 @@ export class Room {
     this.moderation.handleNotice(notice);
     this.conversation.handleNotice(notice);
     this.hosting.handleNotice(notice);
+    this.breakouts.handleNotice(notice);
+    this.list.handleNotice(notice);
+    this.producers.handleNotice(notice);
+    this.consumers.handleNotice(notice);
     switch (notice.type) {
       case 'newPeer':
         return this.addParticipant(notice.payload);
@@ -393,22 +400,7 @@ export class Room {
       case 'newProducer':
         return this.addProducer(notice.payload);
       case 'producerClosed':
-        this.producers.handleClosed(notice.payload.producerId);
         return this.removeProducer(notice.payload.producerId);
-      case 'producerDemandChanged':
-        return this.producers.handleDemand(notice.payload);
-      case 'consumerClosed':
-        return this.consumers.handleClosed(notice.payload.producerId);
-      case 'consumerLayersChanged':
-        return this.consumers.handleLayersChanged(notice.payload);
-      case 'consumerScore':
-        return this.consumers.handleScore(notice.payload);
-      case 'producerScore':
-        return this.producers.handleScore(notice.payload);
-      case 'producerPaused':
-        return this.list.setProducerPaused(notice.payload.producerId, true);
-      case 'producerResumed':
-        return this.list.setProducerPaused(notice.payload.producerId, false);
       case 'transportClosed':
         // Transports of an earlier attempt are reported too; we closed those ourselves.
         return this.transportIds.has(notice.payload.transportId) ? this.rejoin(this.attempt) : undefined;
@@ -417,7 +409,7 @@ export class Room {
       case 'waiting':
         return this.applyWaiting(notice.payload);
       case 'admitted':
-        return void this.handleAdmitted(notice.payload);
+        return this.handleAdmitted(notice.payload);
       case 'roleChanged':
         return this.handleRoleChange(notice.payload);
       case 'muted':
@@ -425,11 +417,6 @@ export class Room {
       case 'policyChanged':
         // While joining, this notice states the present policy and is no change.
         return this.status.value === 'live' ? this.notify({ code: 'policyChanged', ...notice.payload }) : undefined;
-      case 'interruptionChanged':
-        return this.list.setInterrupted(notice.payload);
-      case 'participantCount':
-        this.list.participantCount.value = notice.payload.count;
-        return;
       case 'activeSpeaker':
         return this.speakers.update(notice.payload.peerId);
       case 'serverClosing':
@@ -444,7 +431,8 @@ export class Room {
 
   private addParticipant(peer: Notices['newPeer']): void {
     if (!this.list.add(peer)) return;
-    this.notify({ code: 'joined', who: named(peer) });
+    // People come and go all the time while there are breakout rooms.
+    if (!this.breakouts.state.value) this.notify({ code: 'joined', who: named(peer) });
     if (this.role.value === 'host') void this.refreshRoles();
   }
 
@@ -486,7 +474,7 @@ export class Room {
     if (!participant) return;
     for (const { id } of participant.producers.value) this.consumers.close(id);
     this.list.remove(participant);
-    this.notify({ code: 'left', who: participant.identity });
+    if (!this.breakouts.state.value) this.notify({ code: 'left', who: participant.identity });
   }
 
   private addProducer({ peerId, displayName, ...producer }: Notices['newProducer']): void {
@@ -502,18 +490,30 @@ export class Room {
 
   // ---- recovery -----------------------------------------------------------
 
-  private handleDisconnect(): void {
-    this.greeting = null;
+  private handleDisconnect(keepsSession: boolean): void {
     this.connected.value = false;
-    this.conversation.stop();
     this.speakers.clear();
-    clearTimeout(this.retryTimer);
     if (this.status.value === 'joining') {
       this.failedAttempts += 1;
-      if (this.failedAttempts >= JOIN_ATTEMPTS_MAX) this.fail('unreachable', '');
-    } else if (this.status.value === 'live') {
+      if (this.failedAttempts >= JOIN_ATTEMPTS_MAX) return this.fail('unreachable', '');
+    }
+    if (keepsSession) return;
+    this.greeting = null;
+    this.conversation.stop();
+    clearTimeout(this.retryTimer);
+    if (this.status.value === 'live') {
       this.status.value = 'reconnecting';
     }
+  }
+
+  /** Goes on with the session: its media never stopped, unless the path is gone too. */
+  private handleResumed(): void {
+    batch(() => {
+      this.connected.value = true;
+      this.wasAsleep.value = false;
+      this.speakers.restore();
+    });
+    this.recovery.retry();
   }
 
   private handleSilence(silent: boolean): void {
@@ -559,6 +559,7 @@ export class Room {
     clearInterval(this.preparedCheck);
     this.speakRequest.clear();
     this.conversation.stop();
+    this.breakouts.reset();
     this.hosting.dismissUnmuteRequest();
     this.speakers.clear();
     for (const dispose of this.disposers.splice(0)) dispose();
@@ -587,7 +588,10 @@ export class Room {
   }
 }
 
-type RequestedTransports = [send: Promise<TransportCreated>, recv: Promise<TransportCreated>];
+/** Returns the codec to send video in that the server asks for. */
+function serverCodec(greeting: Connected | null): VideoCodec {
+  return parseVideoCodec(greeting?.options?.forceVideoCodec) ?? 'vp8';
+}
 
 /** Whether the reply to `joinRoom` is the room; otherwise a host has to admit us first. */
 function isJoined(answer: RoomJoined | Waiting): answer is RoomJoined {

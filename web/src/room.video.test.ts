@@ -116,7 +116,7 @@ test('a camera with another number of layers is sent by a new producer', async (
 });
 
 describe('a video that is not shown', () => {
-  const show = (...ids: string[]) => call.room.setShown(new Map(ids.map((id) => [id, 360])));
+  const show = (...ids: string[]) => call.room.consumers.setShown(new Map(ids.map((id) => [id, 360])));
 
   test('is paused, and resumed when it is shown', async () => {
     await call.join(ben);
@@ -171,22 +171,22 @@ test('the height of the best layer decides which one is requested from then on',
   await call.join(ben);
   const camera = participant().camera.value;
   if (!camera) throw new Error('ben has no camera');
-  call.room.setShown(new Map([['ben face', 400]]));
+  call.room.consumers.setShown(new Map([['ben face', 400]]));
   expect(call.server.last('setPreferredLayers')?.spatialLayer).toBe(1);
-  call.room.setShown(new Map([['ben face', 1_000]]));
+  call.room.consumers.setShown(new Map([['ben face', 1_000]]));
   call.server.notify('consumerLayersChanged', { consumerId: 'consumer of ben face', spatialLayer: 2 });
-  call.room.recordPictureHeight(camera, 540);
+  call.room.consumers.recordPictureHeight(camera, 540);
   const asked = call.server.count('setPreferredLayers');
-  call.room.setShown(new Map([['ben face', 400]]));
+  call.room.consumers.setShown(new Map([['ben face', 400]]));
   expect(call.server.count('setPreferredLayers')).toBe(asked);
 });
 
 test('a pinned video comes before the others, until another one is pinned, also after a rejoin', async () => {
   await call.join(ben);
-  call.room.setPinned('ben face');
+  call.room.consumers.setPinned('ben face');
   expect(call.server.last('setPriority')).toEqual({ consumerId: 'consumer of ben face', priority: 192 });
   await call.reconnect();
   expect(call.server.count('setPriority')).toBe(2);
-  call.room.setPinned(null);
+  call.room.consumers.setPinned(null);
   expect(call.server.last('setPriority')).toEqual({ consumerId: 'consumer of ben face', priority: 1 });
 });

@@ -7,8 +7,13 @@ export interface SignallingEvents {
   /** The server sent its greeting: requests may be sent. */
   onConnected(greeting: Connected): void;
   onNotice(notice: Notice): void;
-  /** The connection was lost or could not be opened; the next attempt starts in `retryMs`. */
-  onDisconnected(retryMs: number): void;
+  /**
+   * The connection was lost or could not be opened; the next attempt starts in `retryMs`. `keepsSession` says that the
+   * attempt resumes the session: requests wait for it. `onResumed` or `onConnected` follows.
+   */
+  onDisconnected(retryMs: number, keepsSession: boolean): void;
+  /** The session goes on over a new connection. The notices of the gap follow. */
+  onResumed(): void;
   /** The connection is open and nothing arrives any more, or something does again. */
   onSilence(silent: boolean): void;
   /** This page did not run for a while: the device was asleep, or the browser had stopped the tab. */
@@ -21,6 +26,8 @@ export interface SignallingConnection {
   close(): void;
   /** Reconnects at once instead of waiting for the backoff to end, or for a silent server. */
   retryNow(): void;
+  /** Resumes the session after a lost connection from now on; `secret` is that of the join. */
+  keepSession(secret: string): void;
   /** Rejects with `Refusal` when the server refuses, with `ConnectionLost` when no reply can come. */
   request<T extends RequestType>(type: T, payload: PayloadOf<T>): Promise<ReplyOf<T>>;
 }

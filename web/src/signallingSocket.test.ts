@@ -1,5 +1,5 @@
 /** Requests, notices and reconnection, over a fake WebSocket. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Notice } from './protocol';
 import { ConnectionLost, Refusal } from './signalling';
 import { SignallingSocket, backoffMs } from './signallingSocket';
@@ -12,6 +12,7 @@ class FakeWebSocket {
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event?: { code: number }) => void) | null = null;
   closed = false;
+  closeCode: number | undefined;
 
   send(text: string): void {
     const request = JSON.parse(text);
@@ -19,8 +20,9 @@ class FakeWebSocket {
     else if (this.answers) queueMicrotask(() => this.deliver({ type: 'done', payload: {}, id: request.id }));
   }
 
-  close(): void {
+  close(code?: number): void {
     this.closed = true;
+    this.closeCode = code;
   }
 
   deliver(frame: unknown): void {
@@ -53,6 +55,7 @@ beforeEach(() => {
     {
       onConnected: ({ peerId }) => connections.push(peerId),
       onDisconnected: (ms) => delays.push(ms),
+      onResumed: () => connections.push('resumed'),
       onNotice: (notice) => notices.push(notice),
       onSilence: (silent) => silences.push(silent),
       onWake: () => undefined,
@@ -247,4 +250,99 @@ test('the notice of a restart counts when a proxy hides the close code', () => {
     vi.advanceTimersByTime(delays.at(-1) ?? 0);
   }
   expect(Math.max(...delays)).toBe(750);
+});
+
+describe('a session that is kept', () => {
+  const secret = 'a secret of this tab';
+
+  /** Opens a connection and keeps its session, of which `frames` frames have arrived. */
+  function keep(frames: number): void {
+    socket.open();
+    greet();
+    socket.keepSession(secret);
+    for (let seq = 1; seq <= frames; seq += 1) latest().deliver({ type: 'chat', payload: {}, seq });
+  }
+
+  /** Loses the connection, and opens the next one. */
+  function reopen(): void {
+    latest().onclose?.();
+    vi.advanceTimersByTime(delays.at(-1) ?? 0);
+    greet();
+  }
+
+  const confirm = (lastRequest?: string) => {
+    latest().deliver({ type: 'resumed', payload: { ...(lastRequest && { lastRequest }) }, id: 'resume' });
+  };
+  const typesSent = () => latest().sent.map(({ type }) => type);
+
+  test('is resumed with the number of the last frame, and no notice arrives twice', () => {
+    keep(2);
+    reopen();
+    expect(latest().sent).toEqual([
+      { type: 'resumeSession', payload: { peerId: 'peer_1', resume: secret, seq: 2 }, id: 'resume' },
+    ]);
+    expect(connections).toEqual(['peer_1']);
+    confirm();
+    expect(connections).toEqual(['peer_1', 'resumed']);
+    for (const seq of [2, 3, 4]) latest().deliver({ type: 'peerLeft', payload: { peerId: 'p' }, seq });
+    expect(notices.map(({ type }) => type)).toEqual(['chat', 'chat', 'peerLeft', 'peerLeft']);
+    // A second loss names the session again, not the connection.
+    reopen();
+    expect(latest().sent[0]?.payload).toEqual({ peerId: 'peer_1', resume: secret, seq: 4 });
+  });
+
+  test('sends what has not arrived again, in its order, and gets each reply once', async () => {
+    keep(1);
+    const arrived = socket.request('leaveRoom', {});
+    const lost = socket.request('getParticipants', {});
+    latest().onclose?.();
+    const waiting = socket.request('requestToSpeak', {});
+    vi.advanceTimersByTime(delays.at(-1) ?? 0);
+    greet();
+    expect(typesSent()).toEqual(['resumeSession']);
+    const id = (type: string) => webSockets.flatMap(({ sent }) => sent).find((it) => it.type === type)?.id ?? '';
+    confirm(id('leaveRoom'));
+    expect(typesSent()).toEqual(['resumeSession', 'getParticipants', 'requestToSpeak']);
+    latest().deliver({ type: 'roomLeft', payload: { roomId: 'r' }, id: id('leaveRoom'), seq: 2 });
+    latest().deliver({ type: 'participants', payload: { participants: [] }, id: id('getParticipants'), seq: 3 });
+    latest().deliver({ type: 'done', payload: {}, id: id('requestToSpeak'), seq: 4 });
+    expect(await Promise.all([arrived, lost, waiting])).toEqual([{ roomId: 'r' }, { participants: [] }, {}]);
+    expect(notices).toHaveLength(1);
+  });
+
+  test('ends when the server does not know it: requests fail, and the page joins anew', async () => {
+    keep(1);
+    const request = socket.request('leaveRoom', {});
+    reopen();
+    latest().deliver({ type: 'error', payload: { message: 'Session not found', code: 'session-not-found' }, id: 'resume' });
+    await expect(request).rejects.toBeInstanceOf(ConnectionLost);
+    expect(connections).toEqual(['peer_1', 'peer_2']);
+    reopen();
+    expect(typesSent(), 'the new session is not kept yet').toEqual([]);
+  });
+
+  test('tells the server whether a connection is closed for good', () => {
+    keep(1);
+    latest().answers = false;
+    vi.advanceTimersByTime(4_000);
+    const lost = latest();
+    socket.retryNow();
+    expect(lost.closeCode).toBe(4000);
+    greet();
+    confirm();
+    socket.close();
+    expect(latest().closed).toBe(true);
+    expect(latest().closeCode).toBeUndefined();
+  });
+
+  test('keeps a bounded number of requests', async () => {
+    keep(1);
+    latest().onclose?.();
+    const requests = Array.from({ length: 151 }, () => socket.request('requestToSpeak', {}));
+    await expect(requests.at(-1)).rejects.toBeInstanceOf(ConnectionLost);
+    const failing = expect(requests[0]).rejects.toBeInstanceOf(ConnectionLost);
+    for (const request of requests) request.catch(() => undefined);
+    socket.close();
+    await failing;
+  });
 });

@@ -5,8 +5,9 @@
  * 1. `open` opens a WebSocket. 2. The server sends `connected`; requests may be sent.
  * 3. Requests carry ids, replies are matched by id, all other frames are notices. A request every second shows
  * whether the server answers.
- * 4. When the WebSocket closes, pending requests fail, and it is opened again
- * after a growing, random delay, until `close`.
+ * 4. When the WebSocket closes, it is opened again after a growing, random delay, until `close`.
+ * 5. After `keepSession`, the new connection resumes the session: the server sends the frames after the last one that
+ * arrived here, and what it has not received is sent again. Otherwise, or when it cannot, pending requests fail.
  */
 import { Heartbeat } from './heartbeat';
 import type {
@@ -32,6 +33,16 @@ const RESTART_CODES = new Set([1001, 1012]);
 /** A server that said so is expected back within this time; the page then looks for it more often. */
 const RESTART_MS = 30_000;
 const RESTART_BACKOFF_MS_MAX = 1_000;
+/** A session waits half a minute for its client, who goes on as soon as there is a line. */
+const RESUME_BACKOFF_MS_MAX = 1_000;
+/** Attempts in that time. */
+const RESUME_ATTEMPTS = 30;
+/** Close code that tells the server that the session will be resumed. */
+const CLOSE_TO_RESUME = 4000;
+/** Upper bound of requests that wait for a connection: fewer than the server accepts at once. */
+const QUEUED_MAX = 150;
+/** Id of the request that resumes a session; other ids are numbers. */
+const RESUME_ID = 'resume';
 
 /**
  * Returns the delay before reconnection number `attempt`, counted from 0. Half of it is random, so
@@ -43,9 +54,19 @@ export function backoffMs(attempt: number, random: number, max = BACKOFF_MS_MAX)
 }
 
 interface PendingRequest {
+  type: RequestType;
+  /** The frame as it is sent, perhaps more than once. */
+  text: string;
   resolve(payload: never): void;
   reject(error: Error): void;
-  timer: ReturnType<typeof setTimeout>;
+  /** Runs while the reply is awaited. */
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** A session that can be resumed. */
+interface KeptSession {
+  peerId: string;
+  secret: string;
 }
 
 export class SignallingSocket implements SignallingConnection {
@@ -55,11 +76,18 @@ export class SignallingSocket implements SignallingConnection {
   private attempt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private shouldReconnect = false;
+  /** Whether requests may be sent. */
   private greeted = false;
+  private greeting: Connected | null = null;
+  /** Our id in the session. */
+  private peerId = '';
+  private session: KeptSession | null = null;
+  /** Number of the last frame of the session. */
+  private lastSeq = 0;
   /** Time until which the server is expected to come back from a restart. */
   private restartUntil = 0;
   private readonly heartbeat = new Heartbeat({
-    sendPing: () => void this.request('ping', {}).catch(() => undefined),
+    sendPing: () => void this.request('ping', this.session ? { seq: this.lastSeq } : {}).catch(() => undefined),
     onSilence: (silent) => this.events.onSilence(silent),
     onWake: () => this.events.onWake(),
   });
@@ -79,8 +107,14 @@ export class SignallingSocket implements SignallingConnection {
   /** Closes the connection for good; no event follows. */
   close(): void {
     this.shouldReconnect = false;
+    this.session = null;
     clearTimeout(this.timer);
-    this.closeWebSocket('closed');
+    this.closeWebSocket();
+    this.rejectAll('closed');
+  }
+
+  keepSession(secret: string): void {
+    this.session = { peerId: this.peerId, secret };
   }
 
   retryNow(): void {
@@ -92,17 +126,27 @@ export class SignallingSocket implements SignallingConnection {
   }
 
   request<T extends RequestType>(type: T, payload: PayloadOf<T>): Promise<ReplyOf<T>> {
-    const { webSocket } = this;
-    if (!webSocket || !this.greeted) return Promise.reject(new ConnectionLost('not connected'));
+    const canWait = this.session !== null && this.pending.size < QUEUED_MAX;
+    if (!this.greeted && !canWait) return Promise.reject(new ConnectionLost('not connected'));
     this.lastId += 1;
     const id = String(this.lastId);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        if (this.webSocket === webSocket) this.handleLoss(`no reply to ${type}`);
-      }, REPLY_MS_MAX);
-      this.pending.set(id, { resolve, reject, timer });
-      webSocket.send(JSON.stringify({ type, payload, id }));
+      const request: PendingRequest = { type, text: JSON.stringify({ type, payload, id }), resolve, reject, timer: undefined };
+      this.pending.set(id, request);
+      if (this.greeted) this.send(request);
     });
+  }
+
+  private send(request: PendingRequest): void {
+    this.startTimer(request);
+    this.webSocket?.send(request.text);
+  }
+
+  private startTimer(request: PendingRequest): void {
+    const { webSocket } = this;
+    request.timer = setTimeout(() => {
+      if (this.webSocket === webSocket) this.handleLoss(`no reply to ${request.type}`);
+    }, REPLY_MS_MAX);
   }
 
   private connect(): void {
@@ -126,22 +170,61 @@ export class SignallingSocket implements SignallingConnection {
     const frame = parseFrame(data);
     if (!frame) return;
     this.heartbeat.recordFrame();
+    if (frame.seq !== undefined) {
+      if (frame.seq <= this.lastSeq) return;
+      this.lastSeq = frame.seq;
+    }
+    if (frame.id === RESUME_ID) return this.handleResumeReply(frame);
     if (frame.id !== undefined) {
       this.handleReply(String(frame.id), frame);
       return;
     }
-    if (frame.type === 'connected') {
-      clearTimeout(this.timer);
-      this.greeted = true;
-      this.attempt = 0;
-      this.restartUntil = 0;
-      this.heartbeat.start();
-      this.events.onConnected(frame.payload as Connected);
-      return;
-    }
+    if (frame.type === 'connected') return this.handleGreeting(webSocket, frame.payload as Connected);
     // A proxy may replace the close code that follows.
     if (frame.type === 'serverClosing') this.expectRestart((frame.payload as ServerClosing).seconds * 1_000);
     this.events.onNotice(frame as Notice);
+  }
+
+  private handleGreeting(webSocket: WebSocket, greeting: Connected): void {
+    const { session } = this;
+    this.greeting = greeting;
+    if (!session) return this.startSession(greeting);
+    const payload: PayloadOf<'resumeSession'> = { peerId: session.peerId, resume: session.secret, seq: this.lastSeq };
+    webSocket.send(JSON.stringify({ type: 'resumeSession', payload, id: RESUME_ID }));
+  }
+
+  /** Starts a new session over the connection that is open. */
+  private startSession(greeting: Connected): void {
+    this.peerId = greeting.peerId;
+    this.lastSeq = 0;
+    this.startRequests();
+    this.events.onConnected(greeting);
+  }
+
+  private startRequests(): void {
+    clearTimeout(this.timer);
+    this.greeted = true;
+    this.attempt = 0;
+    this.restartUntil = 0;
+    this.heartbeat.start();
+  }
+
+  private handleResumeReply(frame: Frame): void {
+    if (frame.type === 'error') {
+      this.session = null;
+      this.rejectAll('session not resumed');
+      if (this.greeting) this.startSession(this.greeting);
+      return;
+    }
+    // Requests up to this one have arrived: their replies are among the frames that follow.
+    const { lastRequest = 0 } = frame.payload as ReplyOf<'resumeSession'>;
+    // In their order, and before any new one: the last one that arrives stands for all before.
+    for (const [id, request] of this.pending) {
+      if (Number(id) > Number(lastRequest)) this.send(request);
+      else this.startTimer(request);
+    }
+    this.startRequests();
+    this.events.onResumed();
   }
 
   private expectRestart(inMs: number): void {
@@ -161,18 +244,25 @@ export class SignallingSocket implements SignallingConnection {
     }
   }
 
-  private handleLoss(reason: string): void {
-    clearTimeout(this.timer);
-    this.closeWebSocket(reason);
-    if (!this.shouldReconnect) return;
-    const max = Date.now() < this.restartUntil ? RESTART_BACKOFF_MS_MAX : BACKOFF_MS_MAX;
-    const retryMs = backoffMs(this.attempt, this.random(), max);
-    this.attempt += 1;
-    this.timer = setTimeout(() => this.connect(), retryMs);
-    this.events.onDisconnected(retryMs);
+  private backoffMax(): number {
+    if (Date.now() < this.restartUntil) return RESTART_BACKOFF_MS_MAX;
+    return this.session && this.attempt < RESUME_ATTEMPTS ? RESUME_BACKOFF_MS_MAX : BACKOFF_MS_MAX;
   }
 
-  private closeWebSocket(reason: string): void {
+  private handleLoss(reason: string): void {
+    clearTimeout(this.timer);
+    const keepsSession = this.session !== null;
+    this.closeWebSocket(keepsSession ? CLOSE_TO_RESUME : undefined);
+    if (keepsSession) this.suspendRequests();
+    else this.rejectAll(reason);
+    if (!this.shouldReconnect) return;
+    const retryMs = backoffMs(this.attempt, this.random(), this.backoffMax());
+    this.attempt += 1;
+    this.timer = setTimeout(() => this.connect(), retryMs);
+    this.events.onDisconnected(retryMs, keepsSession);
+  }
+
+  private closeWebSocket(code?: number): void {
     const { webSocket } = this;
     this.webSocket = null;
     this.greeted = false;
@@ -180,8 +270,23 @@ export class SignallingSocket implements SignallingConnection {
     if (webSocket) {
       webSocket.onmessage = null;
       webSocket.onclose = null;
-      webSocket.close();
+      if (code === undefined) webSocket.close();
+      else webSocket.close(code);
     }
+  }
+
+  /** Keeps pending requests until the session is resumed. Pings have no use then. */
+  private suspendRequests(): void {
+    for (const [id, request] of this.pending) {
+      clearTimeout(request.timer);
+      request.timer = undefined;
+      if (request.type !== 'ping') continue;
+      this.pending.delete(id);
+      request.reject(new ConnectionLost('connection lost'));
+    }
+  }
+
+  private rejectAll(reason: string): void {
     for (const { reject, timer } of this.pending.values()) {
       clearTimeout(timer);
       reject(new ConnectionLost(reason));
@@ -196,9 +301,14 @@ function parseFrame(data: unknown): Frame | null {
   try {
     const frame: unknown = JSON.parse(data);
     if (typeof frame !== 'object' || frame === null) return null;
-    const { type, payload, id } = frame as Partial<Frame>;
+    const { type, payload, id, seq } = frame as Partial<Frame>;
     if (typeof type !== 'string' || typeof payload !== 'object' || payload === null) return null;
-    return id === undefined || id === null ? { type, payload } : { type, payload, id };
+    return {
+      type,
+      payload,
+      ...(id !== undefined && id !== null && { id }),
+      ...(typeof seq === 'number' && { seq }),
+    };
   } catch {
     return null;
   }

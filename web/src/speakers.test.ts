@@ -16,6 +16,15 @@ test('a speaker stays marked for a moment after the server names nobody', () => 
   expect(marked(speakers)).toEqual([]);
 });
 
+test('after a lost connection the same speaker is marked, unless another one spoke last', () => {
+  const speakers = new Speakers();
+  speakers.update('ana');
+  speakers.clear();
+  expect(marked(speakers)).toEqual([]);
+  speakers.restore();
+  expect(marked(speakers)).toEqual(['ana']);
+});
+
 test('the mark of somebody who goes on speaking does not flicker', () => {
   const speakers = new Speakers();
   speakers.update('ana');

@@ -9,10 +9,13 @@ export class Speakers {
   readonly active = signal<string | null>(null);
   /** Ids of those who are speaking or spoke a moment ago. */
   readonly marked = signal<ReadonlySet<string>>(new Set());
+  /** Who was speaking when the server last said so. */
+  private latest: string | undefined;
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   /** Records who is speaking now; undefined for nobody. */
   update(id: string | undefined): void {
+    this.latest = id;
     const before = this.active.value;
     const next = id ?? null;
     if (before === next) return;
@@ -24,7 +27,12 @@ export class Speakers {
     this.marked.value = new Set([...this.marked.value, next]);
   }
 
-  /** Forgets everybody at once. */
+  /** Marks again who was marked before `clear`: the server tells only changes. */
+  restore(): void {
+    this.update(this.latest);
+  }
+
+  /** Marks nobody any more. */
   clear(): void {
     for (const timer of this.timers.values()) clearTimeout(timer);
     this.timers.clear();

@@ -13,7 +13,7 @@ const ICE_RESTART_MS_MAX = 6_000;
 
 /** What the recovery needs from the room. */
 export interface RecoveryActions {
-  /** Whether ICE can be restarted now. */
+  /** Whether ICE can be restarted now: we are in the room, and signalling works. */
   isLive(): boolean;
   restartIce(transportId: string): void;
   rejoin(): void;
@@ -24,6 +24,7 @@ export class TransportRecovery {
   readonly impaired = signal(false);
 
   private readonly states = new Map<Direction, ConnectionState>();
+  private readonly ids = new Map<Direction, string>();
   /** Pending ICE restarts and their timeouts, by transport id. */
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
 
@@ -31,6 +32,7 @@ export class TransportRecovery {
 
   handleConnectionState(transportId: string, direction: Direction, state: ConnectionState): void {
     this.states.set(direction, state);
+    this.ids.set(direction, transportId);
     this.impaired.value = [...this.states.values()].some(isBroken);
     if (state === 'connected') {
       clearTimeout(this.timers.get(transportId));
@@ -41,18 +43,34 @@ export class TransportRecovery {
     }
   }
 
+  /** Restarts ICE on the transports that are not connected: signalling is back, which was lost meanwhile. */
+  retry(): void {
+    for (const [direction, state] of this.states) {
+      const transportId = this.ids.get(direction);
+      if (!transportId || !isBroken(state)) continue;
+      clearTimeout(this.timers.get(transportId));
+      this.restartIce(transportId);
+    }
+  }
+
   /** Forgets all transports. */
   reset(): void {
     for (const timer of this.timers.values()) clearTimeout(timer);
     this.timers.clear();
     this.states.clear();
+    this.ids.clear();
     this.impaired.value = false;
   }
 
   private restartIce(transportId: string): void {
     if (!this.actions.isLive()) return;
-    this.setTimer(transportId, ICE_RESTART_MS_MAX, () => this.actions.rejoin());
+    this.setTimer(transportId, ICE_RESTART_MS_MAX, () => this.giveUp());
     this.actions.restartIce(transportId);
+  }
+
+  /** Causes a rejoin, unless `retry` follows when signalling is back. */
+  private giveUp(): void {
+    if (this.actions.isLive()) this.actions.rejoin();
   }
 
   private setTimer(transportId: string, delayMs: number, action: () => void): void {

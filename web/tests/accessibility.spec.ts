@@ -3,6 +3,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { NO_MEDIA, ROOM, expect, test } from './callFixture';
 import { ChatPage, WITHOUT_DEVICES } from './chatPage';
+import { meetingRules } from './hostPanel';
 
 /** Fails on any violation of WCAG 2.2 A and AA, and of axe's best practices. */
 async function expectAccessible(page: Page, what: string): Promise<void> {
@@ -30,7 +31,16 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expect(ben.page.getByText('carla joined')).toBeVisible();
     await ben.page.keyboard.press('p');
     await ben.page.getByRole('button', { name: 'Options for carla' }).click();
+    await meetingRules(ben);
     await expectAccessible(ben.page, 'call with participants');
+    await ben.page.getByRole('complementary').getByRole('button', { name: 'Breakout rooms' }).click();
+    const breakouts = ben.page.getByRole('dialog', { name: 'Breakout rooms' });
+    await breakouts.getByRole('button', { name: 'Open rooms' }).waitFor();
+    await expectAccessible(ben.page, 'planning breakout rooms');
+    await breakouts.getByRole('button', { name: 'Open rooms' }).click();
+    await breakouts.getByLabel('Message to all rooms').waitFor();
+    await expectAccessible(ben.page, 'open breakout rooms');
+    await ben.page.keyboard.press('Escape');
     await carla.page.getByRole('button', { name: 'Devices' }).click();
     await expect(carla.page.getByRole('dialog', { name: 'Devices' })).toBeVisible();
     await expectAccessible(carla.page, 'devices');

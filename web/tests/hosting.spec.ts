@@ -2,6 +2,7 @@
 import type { Locator } from '@playwright/test';
 import { NO_MEDIA, ROOM, expect, test, type CallParticipant } from './callFixture';
 import { ChatPage } from './chatPage';
+import { meetingRules, participantsPanel } from './hostPanel';
 import { expectDecoded, shareText } from './sharing';
 
 /** Sound alone: video encoders are a load of which these tests need nothing. */
@@ -9,15 +10,9 @@ const VOICE = { options: { camera: '0' } };
 /** For tests of what pages say: devices off. */
 const QUIET = { options: { camera: '0', mic: '0' } };
 
-async function panelOf(host: CallParticipant): Promise<Locator> {
-  const panel = host.page.getByRole('complementary', { name: 'Participants' });
-  if (!(await panel.isVisible())) await host.page.getByRole('button', { name: /^Participants \(/ }).click();
-  return panel;
-}
-
 /** Presses a button among a host's actions on a participant. */
 async function act(host: CallParticipant, other: CallParticipant, action: string): Promise<void> {
-  const panel = await panelOf(host);
+  const panel = await participantsPanel(host);
   const group = panel.getByRole('group', { name: `Options for ${other.name}` });
   if (!(await group.isVisible())) await panel.getByRole('button', { name: `Options for ${other.name}` }).click();
   await group.getByRole('button', { name: action, exact: true }).click();
@@ -43,10 +38,10 @@ test('muting all silences everybody else, and asking to unmute leaves it to them
   ];
   await ana.expectAudioFrom(ben);
   await ana.expectAudioFrom(carla);
-  await panelOf(ana);
+  await participantsPanel(ana);
   // Messages are shown for some seconds only.
   const told = [ben, carla].map((muted) => expect(messages(muted)).toContainText('A host muted you.'));
-  await (await panelOf(ana)).getByRole('button', { name: 'Mute all' }).click();
+  await (await participantsPanel(ana)).getByRole('button', { name: 'Mute all' }).click();
   await Promise.all([...told, expect(messages(ana)).toContainText('Everyone else is muted.')]);
   for (const muted of [ben, carla]) await ana.expectSilenceFrom(muted);
   await ben.expectAudioFrom(ana);
@@ -79,7 +74,7 @@ test('a share that a host stops ends for everybody, and only hosts share where a
   }
   await expect(ben.page.getByRole('figure', { name: 'Your screen' })).toHaveCount(0);
 
-  await (await panelOf(ana)).getByLabel('Who can share a screen').selectOption('Hosts only');
+  await (await meetingRules(ana)).getByLabel('Who can share a screen').selectOption('Hosts only');
   await expect(messages(carla)).toContainText('Only hosts can start to share a screen now.');
   await share.click();
   await expect(messages(ben)).toContainText('Only hosts can share a screen in this meeting.');
@@ -117,20 +112,25 @@ test('a spotlight makes one person large on every page, until the host ends it',
   await act(ana, carla, 'Stop showing large');
   await ended;
   for (const viewer of [ben, dora]) await small(viewer);
+
+  await act(ana, ana, 'Show large to all');
+  await expect.poll(() => shareOf(ben, ana)).toBeGreaterThan(0.5);
+  await act(ana, ana, 'Stop showing large');
+  await expect.poll(() => shareOf(ben, ana)).toBeLessThan(0.4);
 });
 
 test('a host who ends the meeting ends it for everybody, with a sentence that says so', NO_MEDIA, async ({ call }) => {
   const ana = await call.join('ana', QUIET);
   const ben = await call.join('ben', QUIET);
-  await (await panelOf(ana)).getByLabel('Who can come in').selectOption('People whom I let in');
+  await (await meetingRules(ana)).getByLabel('Who can come in').selectOption('People whom I let in');
   const carla = await call.open('carla', { room: ROOM, ...QUIET });
   await carla.requestJoin();
   await expect(carla.page.getByRole('heading', { name: 'Waiting for the host' })).toBeVisible();
-  await (await panelOf(ana)).getByRole('button', { name: 'End for everyone' }).click();
+  await (await participantsPanel(ana)).getByRole('button', { name: 'End for everyone' }).click();
   const question = ana.page.getByRole('dialog', { name: 'End the meeting for everyone?' });
   await question.getByRole('button', { name: 'Cancel' }).click();
   await ben.expectConnected();
-  await (await panelOf(ana)).getByRole('button', { name: 'End for everyone' }).click();
+  await (await participantsPanel(ana)).getByRole('button', { name: 'End for everyone' }).click();
   await question.getByRole('button', { name: 'End for everyone' }).click();
   for (const participant of [ana, ben, carla]) {
     await expect(participant.page.getByRole('heading', { name: 'The meeting has ended' })).toBeVisible();
@@ -144,15 +144,15 @@ test('a host who reloads is still the host, and nobody else becomes one', NO_MED
   const ben = await call.join('ben', QUIET);
   await ana.reload();
   await ana.expectConnected();
-  await expect((await panelOf(ana)).getByRole('listitem', { name: 'ana (you)' })).toContainText('Host');
-  await expect((await panelOf(ben)).getByRole('listitem', { name: 'ben (you)' })).not.toContainText('Host');
-  await expect((await panelOf(ben)).getByRole('listitem', { name: 'ana' })).toContainText('Host');
+  await expect((await participantsPanel(ana)).getByRole('listitem', { name: 'ana (you)' })).toContainText('Host');
+  await expect((await participantsPanel(ben)).getByRole('listitem', { name: 'ben (you)' })).not.toContainText('Host');
+  await expect((await participantsPanel(ben)).getByRole('listitem', { name: 'ana' })).toContainText('Host');
 });
 
 test('participants who are no hosts see none of it', NO_MEDIA, async ({ call }) => {
   await call.join('ana', QUIET);
   const ben = await call.join('ben', QUIET);
-  const panel = await panelOf(ben);
+  const panel = await participantsPanel(ben);
   await expect(panel.getByRole('listitem', { name: 'ana' })).toBeVisible();
   for (const name of ['Mute all', 'End for everyone', /^Options for/]) {
     await expect(panel.getByRole('button', { name })).toHaveCount(0);
@@ -164,14 +164,14 @@ test('participants who are no hosts see none of it', NO_MEDIA, async ({ call }) 
 test('a host says among the rules of the room who may write in the chat', NO_MEDIA, async ({ call }) => {
   const ana = await call.join('ana', QUIET);
   const ben = await call.join('ben', QUIET);
-  const rule = (await panelOf(ana)).getByLabel('Who can write in the chat');
+  const rule = (await meetingRules(ana)).getByLabel('Who can write in the chat');
   await rule.selectOption('Hosts; others to hosts only');
   await expect(messages(ben)).toContainText('Only hosts can write to everybody in the chat now.');
   const carla = new ChatPage(await call.join('carla', QUIET));
   await carla.open();
   await expect(carla.panel.getByText('Only hosts write to everybody here.')).toBeVisible();
   await act(ana, ben, 'Make host');
-  await expect((await panelOf(ben)).getByLabel('Who can write in the chat')).toHaveValue('hosts');
+  await expect((await meetingRules(ben)).getByLabel('Who can write in the chat')).toHaveValue('hosts');
   await rule.selectOption('Everybody');
   await expect(carla.panel.getByText('Only hosts write to everybody here.')).toHaveCount(0);
 });

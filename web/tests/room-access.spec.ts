@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Locator } from '@playwright/test';
 import { NIGHTLY, NO_MEDIA, ROOM, expect, test, type Call, type CallParticipant } from './callFixture';
+import { meetingRules, participantsPanel } from './hostPanel';
 import { signToken } from './jwt';
 import type { Server } from './server';
 
@@ -15,13 +16,6 @@ function startServerWithPolicy(call: Call, policy: string): Promise<Server> {
 
 async function expectWaiting(participant: CallParticipant): Promise<void> {
   await expect(participant.page.getByRole('heading', { name: 'Waiting for the host' })).toBeVisible();
-}
-
-/** Returns the participants panel; opens it if necessary. */
-async function participantsPanel(host: CallParticipant): Promise<Locator> {
-  const panel = host.page.getByRole('complementary', { name: 'Participants' });
-  if (!(await panel.isVisible())) await host.page.getByRole('button', { name: /^Participants \(/ }).click();
-  return panel;
 }
 
 /** Returns the host's actions on a participant; opens them if necessary. */
@@ -54,7 +48,7 @@ test('a host admits a waiting participant, and they exchange media', async ({ ca
   await expectWaiting(ben);
   await expect(requestCard(ana)).toContainText('ben waits to come in');
   await expect(ana.tileOf(ben)).toHaveCount(0);
-  await expect((await participantsPanel(ana)).getByLabel('Who can come in')).toHaveValue('approval');
+  await expect((await meetingRules(ana)).getByLabel('Who can come in')).toHaveValue('approval');
   await ana.page.keyboard.press('p');
   await requestCard(ana).getByRole('button', { name: 'Admit' }).click();
   await ben.expectConnected();
@@ -109,12 +103,12 @@ test('a waiting participant joins after a server restart without a host', NO_MED
 test('a locked room refuses participants with a message', async ({ call }) => {
   await startServerWithPolicy(call, 'open');
   const ana = await call.join('ana');
-  await (await participantsPanel(ana)).getByLabel('Who can come in').selectOption('Nobody: the room is locked');
+  await (await meetingRules(ana)).getByLabel('Who can come in').selectOption('Nobody: the room is locked');
   await expect(ana.page.getByRole('log')).toContainText('The room is locked now');
   const ben = await call.open('ben', { room: ROOM });
   await ben.requestJoin();
   await expectRefused(ben, 'This room is locked');
-  await (await participantsPanel(ana)).getByLabel('Who can come in').selectOption('Anyone with the link');
+  await (await meetingRules(ana)).getByLabel('Who can come in').selectOption('Anyone with the link');
   await expect(ana.page.getByRole('log')).toContainText('Anyone with the link can join now');
   await ben.requestJoin();
   await ben.expectVideoFrom(ana);
@@ -188,7 +182,7 @@ test('creating a room requires a token where the server is configured so', NO_ME
   await ben.page.getByLabel('Who can come in').selectOption('People whom I let in');
   await ben.page.getByRole('button', { name: 'New meeting' }).click();
   await ben.join();
-  await expect((await participantsPanel(ben)).getByLabel('Who can come in')).toHaveValue('approval');
+  await expect((await meetingRules(ben)).getByLabel('Who can come in')).toHaveValue('approval');
 });
 
 test('a viewer receives media and sends it after a host grants the request to speak', async ({ call }) => {

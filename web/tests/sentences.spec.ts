@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Locator } from '@playwright/test';
 import { NO_MEDIA, ROOM, expect, test, type Call, type CallParticipant } from './callFixture';
+import { meetingRules } from './hostPanel';
 
 /** Creates a room for this page's person with the policy of this label, and returns the page, joined, and the link. */
 async function createRoom(call: Call, policy: string, title: string): Promise<{ host: CallParticipant; link: string }> {
@@ -59,8 +60,7 @@ test('the name of a meeting is shown instead of its id', NO_MEDIA, async ({ call
 test('who is alone is told why, and how others come in', NO_MEDIA, async ({ call }) => {
   const ana = await call.join('ana');
   await expect(aloneCard(ana)).toContainText(/^Nobody else is here\.\s*Send the link/);
-  await ana.page.keyboard.press('p');
-  const policy = ana.page.getByRole('complementary').getByLabel('Who can come in');
+  const policy = (await meetingRules(ana)).getByLabel('Who can come in');
   await policy.selectOption('Nobody: the room is locked');
   await expect(aloneCard(ana)).toContainText('The room is locked: the link lets nobody in.');
   await policy.selectOption('Invited people only');

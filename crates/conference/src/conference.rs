@@ -16,6 +16,7 @@
 
 mod admin;
 mod admin_requests;
+mod breakouts;
 mod cleanup;
 mod config;
 mod consuming;
@@ -42,6 +43,7 @@ mod replies;
 mod request_context;
 mod requests;
 mod reservations;
+mod resuming;
 mod returning;
 mod rooms;
 mod routing;
@@ -173,17 +175,34 @@ impl Conference {
     }
 
     /// Handles a text frame of a connection. Frames of a closed connection are ignored.
-    pub fn handle_frame(&mut self, now: Time, session: SessionId, frame: &str) {
+    pub fn handle_frame(&mut self, now: Time, connection: SessionId, frame: &str) {
+        let Some(session) = self.sessions.of_connection(connection) else {
+            return;
+        };
         self.contain(now, PanicScope::Session(session), |it| {
             it.receive(session, frame)
         });
     }
 
-    /// Handles the end of a connection. All objects of its participant are closed, and the others
-    /// are notified once.
-    pub fn handle_close(&mut self, now: Time, session: SessionId) {
+    /// Handles a connection that its client has closed. All objects of its participant are closed, and the
+    /// others are notified once.
+    pub fn handle_close(&mut self, now: Time, connection: SessionId) {
+        let Some(session) = self.sessions.of_connection(connection) else {
+            return;
+        };
         self.contain(now, PanicScope::Session(session), |it| {
             it.remove_session(session)
+        });
+    }
+
+    /// Handles a connection that was lost without being closed. Its session waits for a client that can
+    /// resume it; otherwise it ends as in `handle_close`.
+    pub fn handle_lost(&mut self, now: Time, connection: SessionId) {
+        let Some(session) = self.sessions.of_connection(connection) else {
+            return;
+        };
+        self.contain(now, PanicScope::Session(session), |it| {
+            it.lose_connection(session)
         });
     }
 
@@ -227,7 +246,9 @@ impl Conference {
                 Timer::HeldConsume(session) => it.expire_held(session),
                 Timer::Reservation(room) => it.expire_reservation(&room),
                 Timer::Seats(room) => it.expire_seats(&room),
+                Timer::Breakouts(room) => it.close_breakouts(&room),
                 Timer::TokenExpiry(session) => it.expire_token(session),
+                Timer::SessionEnd(session) => it.remove_session(session),
                 Timer::Silence(session) => it.check_silence(session),
                 Timer::Presence(room) => it.tell_presence(&room),
                 Timer::ProducerScore(producer) => it.tell_producer_score(producer),
@@ -254,7 +275,9 @@ impl Conference {
     /// Takes the next limited action. Drain these before the outputs: an action above the limit
     /// must not be answered.
     pub fn poll_limited_action(&mut self) -> Option<(SessionId, LimitedAction)> {
-        self.limited_actions.pop()
+        let (session, action) = self.limited_actions.pop()?;
+        let connection = self.sessions.connection_of(session).unwrap_or(session);
+        Some((connection, action))
     }
 
     /// Records that the caller dropped a frame whose client does not keep up.
@@ -366,7 +389,11 @@ impl Conference {
             return;
         };
         let sender = self.sessions.get_mut(session);
-        if let Some(Err(strikes)) = sender.map(|it| it.count_message(now)) {
+        let counted = sender.map(|it| {
+            it.record_request(decoded.as_ref());
+            it.count_message(now)
+        });
+        if let Some(Err(strikes)) = counted {
             // Each of its requests is refused, so that no dialect waits for a reply.
             for tag in decoded.map_or_else(|error| vec![error.tag], Effect::request_tags) {
                 self.respond(session, &tag, Err(Refusal::RateLimited));
@@ -393,11 +420,7 @@ impl Conference {
     fn apply_as(&mut self, session: SessionId, effects: Vec<Effect>, droppable: bool) {
         for effect in effects {
             match effect {
-                Effect::SendFrame(text) => self.outputs.push(Output::Frame {
-                    session,
-                    text,
-                    droppable,
-                }),
+                Effect::SendFrame(text) => self.send_frame(session, text, droppable),
                 Effect::Request(tag, request) => {
                     self.internal_requests.push_request(session, tag, request);
                 }

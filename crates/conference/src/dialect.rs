@@ -111,6 +111,19 @@ impl Dialect {
         matches!(self, Self::Native(state) if state.is_extended())
     }
 
+    /// Adds a number to a frame. Only clients of the native dialect get numbers.
+    pub(crate) fn number_frame(&self, text: String, seq: u64) -> String {
+        match self {
+            Self::Native(_) => native::number_frame(&text, seq),
+            _ => text,
+        }
+    }
+
+    /// Returns whether clients can be moved to breakout rooms.
+    pub(crate) const fn has_breakout_rooms(&self) -> bool {
+        self.has_private_messages()
+    }
+
     /// Decodes a frame.
     pub(crate) fn decode(&mut self, frame: &str) -> Result<Vec<Effect>, DecodeError> {
         match self {

@@ -15,6 +15,7 @@ mod liveness;
 pub mod message;
 pub mod names;
 mod relay_budget;
+mod resumption;
 mod room;
 mod seats;
 mod session;

@@ -52,6 +52,23 @@ pub const RESERVATION_TIMEOUT: Duration = Duration::from_hours(24);
 /// minutes, and the time that its client needs to come back.
 pub const SEAT_TIMEOUT: Duration = Duration::from_secs(150);
 
+/// Time after the last frame of a client whose connection is lost, for which its session goes on without a
+/// connection. Longer than the 16 s after which a silent connection is closed, and about as long as browsers
+/// take to give up a path.
+pub const RESUME_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Upper bound of sessions without a connection. Beyond it, a session ends with its connection.
+pub const DETACHED_SESSIONS_MAX: usize = 4_096;
+
+/// Lower bound of the breakout rooms of a meeting.
+pub const BREAKOUT_ROOMS_MIN: usize = 2;
+
+/// Upper bound of the breakout rooms of a meeting.
+pub const BREAKOUT_ROOMS_MAX: usize = 20;
+
+/// Longest countdown before breakout rooms close.
+pub const BREAKOUT_CLOSE_MAX: Duration = Duration::from_mins(5);
+
 /// Time for which a request to consume waits for a receive transport.
 pub const CONSUME_TIMEOUT: Duration = Duration::from_secs(5);
 

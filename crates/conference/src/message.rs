@@ -4,6 +4,7 @@
 //! Every dialect translates between these and its own frames. This module does not handle frames,
 //! sockets or media, and must not contain fields that only one dialect needs.
 
+mod breakouts;
 mod conversation;
 mod ids;
 mod media;
@@ -14,6 +15,9 @@ mod reply;
 mod request;
 mod role;
 
+pub use self::breakouts::{
+    BreakoutPerson, BreakoutPlan, BreakoutRoom, BreakoutState, BreakoutsRequest,
+};
 pub use self::conversation::{
     Author, ChatMessage, ChatPolicy, ChatRequest, ConversationSnapshot, PollRequest, PollState,
     REACTIONS, RaisedHand, ReadMessage,
@@ -26,5 +30,5 @@ pub use self::participant::{
 };
 pub use self::refusal::Refusal;
 pub use self::reply::Reply;
-pub use self::request::{JoinRequest, Moderation, Request};
+pub use self::request::{JoinRequest, Moderation, Request, ResumeRequest};
 pub use self::role::{Policy, Role, Sharing};

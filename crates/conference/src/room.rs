@@ -2,6 +2,7 @@
 //! sends no messages.
 
 mod audience;
+mod breakouts;
 mod conversation;
 mod hosting;
 mod last_n;
@@ -19,6 +20,7 @@ use crate::message::{
 };
 use crate::seats::{Identity, ResumeKey, Seats};
 
+pub(crate) use self::breakouts::Breakouts;
 use self::conversation::Conversation;
 pub(crate) use self::conversation::{ChatEntry, NewPoll, PersonId};
 pub(crate) use self::hosting::Hosting;
@@ -57,6 +59,10 @@ pub(crate) struct Room {
     pub(crate) bans: Bans,
     /// Spotlight, and the rule for sharing screens.
     pub(crate) hosting: Hosting,
+    /// Its breakout rooms, while they are open.
+    pub(crate) breakouts: Option<Breakouts>,
+    /// Main room of a breakout room.
+    main: Option<Arc<str>>,
     /// Number of the next session that enters or waits.
     next_number: u64,
     /// Changes of presence that were not told yet, and what was told of the number of participants.
@@ -89,7 +95,7 @@ pub(crate) struct Reservation {
 }
 
 /// Participant of a room. Only the room itself changes it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Participant {
     /// Session of the participant's connection.
     pub session: SessionId,
@@ -139,6 +145,8 @@ impl Room {
             seats: Seats::default(),
             bans: Bans::default(),
             hosting: Hosting::default(),
+            breakouts: None,
+            main: None,
             next_number: 0,
             presence_log: PresenceLog::default(),
             speaker: RoomSpeaker::default(),
@@ -228,6 +236,26 @@ impl Room {
             && self.waiting.is_empty()
             && self.reserved_until.is_none()
             && !self.seats.expects_host()
+            && self.breakouts.is_none()
+            && self.main.is_none()
+    }
+
+    /// Makes this the breakout room of a main room, from which hosts come.
+    pub(crate) fn make_breakout(&mut self, main: Arc<str>, title: Arc<str>) {
+        self.main = Some(main);
+        self.title = Some(title);
+        self.has_host_token = true;
+    }
+
+    /// Returns the main room of a breakout room.
+    pub(crate) const fn main(&self) -> Option<&Arc<str>> {
+        self.main.as_ref()
+    }
+
+    /// Returns whether a host is in a breakout room, or expected back after a lost connection.
+    fn expects_host(&self) -> bool {
+        let away = self.breakouts.as_ref();
+        self.seats.expects_host() || away.is_some_and(|it| it.hosts_away().next().is_some())
     }
 
     /// Returns whether the room has participants.
@@ -351,7 +379,7 @@ impl Room {
     /// Returns the speaker to make the host when the last host has left: the first who joined.
     /// Returns `None` where tokens decide who is a host.
     pub(crate) fn next_host(&self) -> Option<SessionId> {
-        if self.has_host_token || self.seats.expects_host() || !self.hosts().is_empty() {
+        if self.has_host_token || self.expects_host() || !self.hosts().is_empty() {
             return None;
         }
         let mut participants = self.participants.values();
@@ -362,8 +390,7 @@ impl Room {
     /// Returns the role of a participant who joins now. The first is the host, unless tokens decide
     /// who is a host.
     pub(crate) fn role_on_join(&self, is_host: bool, can_publish: bool) -> Role {
-        let is_first =
-            self.participants.is_empty() && !self.has_host_token && !self.seats.expects_host();
+        let is_first = self.participants.is_empty() && !self.has_host_token && !self.expects_host();
         if !can_publish {
             Role::Viewer
         } else if is_host || is_first {
@@ -376,7 +403,10 @@ impl Room {
     /// Returns whether a host can admit waiting participants: the room has participants, or a host
     /// may join by token.
     pub(crate) fn can_admit(&self) -> bool {
-        self.has_host_token || self.has_participants() || self.seats.expects_host()
+        self.has_host_token
+            || self.has_participants()
+            || self.expects_host()
+            || self.breakouts.is_some()
     }
 
     /// Returns the voices that each participant is sent; 0 means all.
@@ -391,7 +421,10 @@ impl Room {
 
     /// Returns whether a joining participant may not choose the policy any more.
     pub(crate) fn is_policy_fixed(&self) -> bool {
-        self.is_policy_set || self.has_participants() || self.seats.expects_host()
+        self.is_policy_set
+            || self.has_participants()
+            || self.expects_host()
+            || self.breakouts.is_some()
     }
 
     /// Sets the policy that a joining participant has chosen.

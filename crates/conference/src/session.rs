@@ -13,6 +13,8 @@ use crate::limits::{ConferenceLimits, REACTIONS_BURST, REACTIONS_PER_SECOND};
 use crate::liveness::Liveness;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 use crate::relay_budget::RelayBudget;
+use crate::resumption::Resumption;
+use crate::seats::ResumeKey;
 
 /// State of one connection.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub(crate) struct Session {
     lobby: Option<Membership>,
     /// Requests that wait until shards have replied to earlier ones, oldest first.
     waiting: VecDeque<WaitingRequest>,
+    /// State by which it outlives its connection; `None` when it ends with that.
+    resumption: Option<Resumption>,
     /// Makes the next call of the dialect panic.
     #[cfg(feature = "faults")]
     panics_next: bool,
@@ -113,6 +117,7 @@ impl Session {
             membership: None,
             lobby: None,
             waiting: VecDeque::new(),
+            resumption: None,
             #[cfg(feature = "faults")]
             panics_next: false,
         }
@@ -231,6 +236,11 @@ impl Session {
         self.dialect.has_private_messages()
     }
 
+    /// Returns whether its client can be moved to breakout rooms.
+    pub(crate) const fn has_breakout_rooms(&self) -> bool {
+        self.dialect.has_breakout_rooms()
+    }
+
     /// Allows more messages, because announced producers make the client send them.
     pub(crate) fn credit_messages(&mut self, messages: usize) {
         self.rate.credit(messages);
@@ -249,6 +259,49 @@ impl Session {
     /// Takes the oldest waiting request.
     pub(crate) fn pop_waiting(&mut self) -> Option<WaitingRequest> {
         self.waiting.pop_front()
+    }
+
+    /// Makes the session outlive its connection, for a client that shows this secret.
+    pub(crate) fn start_resumption(&mut self, key: ResumeKey) {
+        match &mut self.resumption {
+            Some(resumption) => resumption.set_key(key),
+            None => self.resumption = Some(Resumption::new(key)),
+        }
+    }
+
+    /// Returns the state by which it outlives its connection.
+    pub(crate) const fn resumption(&self) -> Option<&Resumption> {
+        self.resumption.as_ref()
+    }
+
+    /// Returns the state by which it outlives its connection, mutably.
+    pub(crate) const fn resumption_mut(&mut self) -> Option<&mut Resumption> {
+        self.resumption.as_mut()
+    }
+
+    /// Records the id of a request that arrived, valid or not.
+    pub(crate) fn record_request(&mut self, decoded: Result<&Vec<Effect>, &DecodeError>) {
+        let Some(resumption) = &mut self.resumption else {
+            return;
+        };
+        let id = match decoded {
+            Ok(effects) => effects.iter().find_map(|effect| match effect {
+                Effect::Request(tag, _) => tag.id.clone(),
+                Effect::SendFrame(_) | Effect::Close { .. } => None,
+            }),
+            Err(error) => error.tag.id.clone(),
+        };
+        resumption.record_request(id);
+    }
+
+    /// Numbers and keeps a frame that is sent, if the session outlives its connection.
+    pub(crate) fn record_sent(&mut self, now: Time, text: String) -> String {
+        let Some(resumption) = &mut self.resumption else {
+            return text;
+        };
+        let text = self.dialect.number_frame(text, resumption.next_seq());
+        resumption.record_frame(now, text.clone());
+        text
     }
 
     /// Decodes a frame.

@@ -9,6 +9,8 @@
 
 #[path = "signalling/audience.rs"]
 mod audience;
+#[path = "signalling/breakouts.rs"]
+mod breakouts;
 #[path = "signalling/call.rs"]
 mod call;
 #[path = "signalling/conversation.rs"]
@@ -48,6 +50,8 @@ mod protocol_document;
 mod protoo;
 #[path = "signalling/request_outcomes.rs"]
 mod request_outcomes;
+#[path = "signalling/resuming.rs"]
+mod resuming;
 #[path = "signalling/returning.rs"]
 mod returning;
 #[path = "signalling/rmm.rs"]

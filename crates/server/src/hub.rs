@@ -82,10 +82,12 @@ enum Input {
         /// Text of the frame.
         text: Utf8Bytes,
     },
-    /// A session's connection ended.
+    /// A connection ended.
     Close {
-        /// Session whose connection ended.
+        /// The connection.
         session: SessionId,
+        /// Whether it was lost, so that its client may resume the session over another one.
+        is_lost: bool,
     },
     /// A request from outside any session (REST).
     Admin {
@@ -214,7 +216,15 @@ impl Hub {
                 self.conference.handle_frame(now, session, &text);
             }
             Input::Frame { .. } => {}
-            Input::Close { session } => self.remove_session(now, session),
+            Input::Close {
+                session,
+                is_lost: false,
+            } => self.remove_session(now, session),
+            Input::Close { session, .. } => {
+                if self.outboxes.remove(&session).is_some() {
+                    self.conference.handle_lost(now, session);
+                }
+            }
             Input::Admin {
                 request,
                 response_sender,
@@ -372,7 +382,17 @@ impl HubHandle {
 
     /// Closes a session. A hub that has ended has closed it already.
     pub async fn close_session(&self, session: SessionId) {
-        let _ = self.inputs.send(Input::Close { session }).await;
+        self.end_connection(session, false).await;
+    }
+
+    /// Reports that a connection was lost. Its session may go on over another one.
+    pub async fn lose_connection(&self, session: SessionId) {
+        self.end_connection(session, true).await;
+    }
+
+    /// Reports the end of a connection.
+    async fn end_connection(&self, session: SessionId, is_lost: bool) {
+        let _ = self.inputs.send(Input::Close { session, is_lost }).await;
     }
 
     /// Waits until the hub has ended.

@@ -7,6 +7,7 @@ import { formatNumber, t } from '../i18n/translate';
 import type { Notification } from '../notificationList';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
+import { BreakoutBanner } from './BreakoutBanner';
 import { CallControls } from './CallControls';
 import { ChatButton } from './ChatButton';
 import { ConnectionBanner, ConnectionStatus } from './ConnectionStatus';
@@ -26,6 +27,7 @@ import { labelOf, notificationText } from './messages';
 
 const loadChatPanel = () => import('./ChatPanel').then(({ ChatPanel }) => ChatPanel);
 const ChatPanel = onDemand(loadChatPanel);
+const BreakoutDialog = onDemand(() => import('./BreakoutDialog').then((module) => module.BreakoutDialog));
 
 export function CallPage({ app, room }: { app: App; room: Room }) {
   const panelOpen = useSignal(false);
@@ -40,6 +42,11 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
     chat.open();
   };
   const devicesOpen = useSignal(false);
+  const breakoutsOpen = useSignal(false);
+  const failToOpenBreakouts = () => {
+    breakoutsOpen.value = false;
+    room.notify({ code: 'breakoutsNotLoaded' }, 'bad');
+  };
   // The button that was pressed is gone: the keyboard goes on here, and screen readers say where that is.
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
@@ -58,10 +65,12 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
     <div class="call">
       <header class="bar">
         <Mark />
-        <h1 class="bar-room" tabIndex={-1} ref={heading} title={app.roomTitle.value}>
-          <bdi>{app.roomTitle.value}</bdi>
-        </h1>
-        <ConnectionStatus room={room} />
+        <div class="bar-title">
+          <h1 class="bar-room" tabIndex={-1} ref={heading} title={app.roomTitle.value}>
+            <bdi>{app.roomTitle.value}</bdi>
+          </h1>
+          <ConnectionStatus room={room} />
+        </div>
         <div class="bar-end">
           <LayoutMenu layout={layout} />
           <CopyLinkButton link={app.link} />
@@ -85,19 +94,30 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
           <Stage app={app} room={room} layout={layout} />
           <div class="notices">
             <ConnectionBanner app={app} room={room} />
+            <BreakoutBanner room={room} manage={() => (breakoutsOpen.value = true)} />
             <DeviceProblem app={app} openDevices={() => (devicesOpen.value = true)} />
             <UnmuteRequest app={app} room={room} />
             {!panelOpen.value && <HostRequests room={room} showPanel={togglePanel} />}
             <Notifications room={room} />
           </div>
         </div>
-        {panelOpen.value && <ParticipantsPanel app={app} room={room} close={() => (panelOpen.value = false)} />}
+        {panelOpen.value && (
+          <ParticipantsPanel
+            app={app}
+            room={room}
+            openBreakouts={() => (breakoutsOpen.value = true)}
+            close={() => (panelOpen.value = false)}
+          />
+        )}
         {chat.isOpen.value && (
           <ChatPanel room={room} close={() => chat.close()} onFailure={() => failToOpen(room)} />
         )}
       </main>
       <CallControls app={app} room={room} openDevices={() => (devicesOpen.value = true)} />
       {devicesOpen.value && <DevicesDialog capture={app.capture} close={() => (devicesOpen.value = false)} />}
+      {breakoutsOpen.value && room.role.value === 'host' && (
+        <BreakoutDialog room={room} close={() => (breakoutsOpen.value = false)} onFailure={failToOpenBreakouts} />
+      )}
       {app.leaveGuard.asking.value && <LeaveDialog guard={app.leaveGuard} />}
       {participants.map((participant) => (
         <Sounds key={participant.id} app={app} participant={participant} />

@@ -18,7 +18,7 @@ export function ConnectionStatus({ room }: { room: Room }) {
 function stateOf(room: Room): ['good' | 'waiting' | 'bad', string] {
   const status = room.status.value;
   if (status === 'joining') return ['waiting', t('connection.joining')];
-  if (status === 'reconnecting') return ['bad', t('connection.reconnecting')];
+  if (room.reconnecting.value) return ['bad', t('connection.reconnecting')];
   if (room.serverSilent.value) return ['bad', t('connection.silent')];
   if (room.recovery.impaired.value) return ['bad', t('connection.impaired')];
   return ['good', t('connection.live')];
@@ -26,7 +26,7 @@ function stateOf(room: Room): ['good' | 'waiting' | 'bad', string] {
 
 /** A present problem, with the button that may solve it. */
 export function ConnectionBanner({ app, room }: { app: App; room: Room }) {
-  if (room.status.value === 'reconnecting') {
+  if (room.reconnecting.value) {
     return (
       <Banner role="alert" button={t('banner.tryNow')} onClick={() => room.retryNow()}>
         {t(room.wasAsleep.value ? 'banner.asleep' : 'banner.reconnecting')}

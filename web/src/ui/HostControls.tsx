@@ -17,11 +17,10 @@ const SHARING: Sharing[] = ['everybody', 'hosts'];
 
 /** Actions of a host on one participant. */
 export function HostActions({ room, participant }: { room: Room; participant: Participant }) {
-  const { moderation, hosting } = room;
+  const { moderation } = room;
   const confirmingRemoval = useSignal(false);
   const { id, identity } = participant;
   const role = participant.role.value;
-  const isSpotlit = hosting.spotlight.value === id;
   const label = labelOf(identity);
   return (
     <div class="options" role="group" aria-label={t('host.options', { name: label })}>
@@ -33,10 +32,7 @@ export function HostActions({ room, participant }: { room: Room; participant: Pa
       {participant.screens.value.length > 0 && (
         <ActionButton text={t('host.stopSharing')} onClick={() => moderation.stopSharing(id)} />
       )}
-      <ActionButton
-        text={t(isSpotlit ? 'host.endSpotlight' : 'host.spotlight')}
-        onClick={() => moderation.spotlight(isSpotlit ? null : id)}
-      />
+      <SpotlightButton room={room} id={id} />
       {role !== 'host' && <ActionButton text={t('host.appoint')} onClick={() => moderation.appointHost(id)} />}
       <ActionButton
         text={t(role === 'speaker' ? 'host.makeViewer' : 'host.makeSpeaker')}
@@ -51,6 +47,25 @@ export function HostActions({ room, participant }: { room: Room; participant: Pa
         />
       )}
     </div>
+  );
+}
+
+/** Actions of a host on the own tile. */
+export function OwnHostActions({ room, name }: { room: Room; name: string }) {
+  return (
+    <div class="options" role="group" aria-label={t('host.options', { name })}>
+      <SpotlightButton room={room} id={room.ownId} />
+    </div>
+  );
+}
+
+function SpotlightButton({ room: { hosting, moderation }, id }: { room: Room; id: string }) {
+  const isSpotlit = hosting.spotlight.value === id;
+  return (
+    <ActionButton
+      text={t(isSpotlit ? 'host.endSpotlight' : 'host.spotlight')}
+      onClick={() => moderation.spotlight(isSpotlit ? null : id)}
+    />
   );
 }
 
@@ -69,30 +84,46 @@ function ActionButton({ text, bad = false, disabled = false, onClick }: ActionBu
   );
 }
 
-/** Rules of the room, and actions on everybody in it. */
-export function HostControls({ app, room }: { app: App; room: Room }) {
+/** Rules of the room, folded: hosts need them seldom, and the list below them always. */
+export function MeetingRules({ app, room }: { app: App; room: Room }) {
   const { moderation, hosting } = room;
-  const confirmingEnd = useSignal(false);
   const policy = moderation.policy.value;
   const linkLacksInvitation = policy === 'invite-only' && !isInvitation(app.token.value, room.id);
+  return (
+    <details class="rules">
+      <summary>
+        {t('host.rules')}
+        <span class="quiet">{policyLabel(policy)}</span>
+      </summary>
+      <div class="rule-fields">
+        <SelectField
+          label={t('policy.label')}
+          choices={POLICIES.map((value) => ({ value, text: policyLabel(value) }))}
+          chosen={policy}
+          choose={(value) => moderation.setPolicy(value)}
+        />
+        {linkLacksInvitation && <p class="quiet">{t('host.linkLacksInvitation')}</p>}
+        <SelectField
+          label={t('host.sharing')}
+          choices={SHARING.map((value) => ({ value, text: sharingLabel(value) }))}
+          chosen={hosting.sharing.value}
+          choose={(value) => moderation.setSharing(value)}
+        />
+        <ChatPolicyField room={room} label={t('host.chat')} />
+      </div>
+    </details>
+  );
+}
+
+/** Actions of a host on everybody. */
+export function HostControls({ room, openBreakouts }: { room: Room; openBreakouts(): void }) {
+  const { moderation } = room;
+  const confirmingEnd = useSignal(false);
   const someoneIsOn = room.participants.value.some(({ microphoneOn }) => microphoneOn.value);
   return (
     <footer class="panel-foot">
-      <SelectField
-        label={t('policy.label')}
-        choices={POLICIES.map((value) => ({ value, text: policyLabel(value) }))}
-        chosen={policy}
-        choose={(value) => moderation.setPolicy(value)}
-      />
-      {linkLacksInvitation && <p class="quiet">{t('host.linkLacksInvitation')}</p>}
-      <SelectField
-        label={t('host.sharing')}
-        choices={SHARING.map((value) => ({ value, text: sharingLabel(value) }))}
-        chosen={hosting.sharing.value}
-        choose={(value) => moderation.setSharing(value)}
-      />
-      <ChatPolicyField room={room} label={t('host.chat')} />
       <div class="panel-actions">
+        <ActionButton text={t('breakout.title')} onClick={openBreakouts} />
         <ActionButton text={t('host.muteAll')} disabled={!someoneIsOn} onClick={() => moderation.muteAll()} />
         <ActionButton text={t('host.end')} bad onClick={() => (confirmingEnd.value = true)} />
       </div>

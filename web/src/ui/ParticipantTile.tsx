@@ -54,7 +54,7 @@ export function ParticipantTile({ app, room, layout, participant, place, isMain 
         <VideoPlayer
           track={track}
           label={t('people.camera', { name: label })}
-          onHeight={(height) => room.recordPictureHeight(camera, height)}
+          onHeight={(height) => room.consumers.recordPictureHeight(camera, height)}
           onState={setPicture}
         />
       )}

@@ -7,7 +7,7 @@ import type { Named } from '../notifications';
 import type { Participant } from '../participant';
 import type { Room } from '../room';
 import { CameraIcon, CloseIcon, MicIcon, MoreIcon, ScreenIcon } from './icons';
-import { HostActions, HostControls } from './HostControls';
+import { HostActions, HostControls, MeetingRules, OwnHostActions } from './HostControls';
 import { onEscape, usePanelFocus } from './panelFocus';
 import { RaisedHandList } from './RaisedHandList';
 import { labelOf, roleLabel } from './messages';
@@ -15,7 +15,14 @@ import { Avatar } from './Tile';
 
 const AVATAR_SIZE = 100;
 
-export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; close(): void }) {
+interface ParticipantsPanelProps {
+  app: App;
+  room: Room;
+  openBreakouts(): void;
+  close(): void;
+}
+
+export function ParticipantsPanel({ app, room, openBreakouts, close }: ParticipantsPanelProps) {
   const participants = room.participants.value;
   const isHost = room.role.value === 'host';
   const panel = usePanelFocus('button');
@@ -33,24 +40,16 @@ export function ParticipantsPanel({ app, room, close }: { app: App; room: Room; 
         {isHost && <JoinRequests room={room} />}
         {isHost && <SpeakRequests room={room} />}
         <RaisedHandList room={room} />
+        {isHost && <MeetingRules app={app} room={room} />}
         <ul class="people" aria-label={t('people.title')}>
-          <li class="person" aria-label={ownName(app)}>
-            <ParticipantSummary
-              name={app.name.value || t('people.you')}
-              label={ownName(app)}
-              role={roleLabel(room.role.value)}
-              microphoneOn={app.microphoneLive.value}
-              cameraOn={app.cameraLive.value}
-              sharing={app.screens.screens.value.length > 0}
-            />
-          </li>
+          <OwnRow app={app} room={room} isHost={isHost} />
           {participants.map((participant) => (
             <ParticipantRow key={participant.id} room={room} participant={participant} isHost={isHost} />
           ))}
         </ul>
         {room.unlistedCount > 0 && <p class="person">{t('people.audience', { count: room.unlistedCount })}</p>}
       </div>
-      {isHost && <HostControls app={app} room={room} />}
+      {isHost && <HostControls room={room} openBreakouts={openBreakouts} />}
     </aside>
   );
 }
@@ -116,21 +115,46 @@ function RequesterList({ title, requesters, children }: RequesterListProps) {
   );
 }
 
+function OwnRow({ app, room, isHost }: { app: App; room: Room; isHost: boolean }) {
+  const label = ownName(app);
+  return (
+    <PersonRow label={label} options={isHost && <OwnHostActions room={room} name={label} />}>
+      <ParticipantSummary
+        name={app.name.value || t('people.you')}
+        label={label}
+        role={roleLabel(room.role.value)}
+        microphoneOn={app.microphoneLive.value}
+        cameraOn={app.cameraLive.value}
+        sharing={app.screens.screens.value.length > 0}
+      />
+    </PersonRow>
+  );
+}
+
 function ParticipantRow({ room, participant, isHost }: { room: Room; participant: Participant; isHost: boolean }) {
-  const open = useSignal(false);
   const label = labelOf(participant.identity);
+  return (
+    <PersonRow label={label} options={isHost && <HostActions room={room} participant={participant} />}>
+      <ParticipantSummary
+        name={label}
+        label={label}
+        role={participant.interrupted.value ? t('people.interrupted') : roleLabel(participant.role.value)}
+        microphoneOn={participant.microphoneOn.value}
+        cameraOn={participant.cameraOn.value}
+        sharing={participant.screens.value.length > 0}
+      />
+    </PersonRow>
+  );
+}
+
+/** A row of the list, with a button that unfolds options if there are any. */
+function PersonRow({ label, options, children }: { label: string; options: ComponentChildren; children: ComponentChildren }) {
+  const open = useSignal(false);
   return (
     <li class="person other" aria-label={label}>
       <div class="person-line">
-        <ParticipantSummary
-          name={label}
-          label={label}
-          role={participant.interrupted.value ? t('people.interrupted') : roleLabel(participant.role.value)}
-          microphoneOn={participant.microphoneOn.value}
-          cameraOn={participant.cameraOn.value}
-          sharing={participant.screens.value.length > 0}
-        />
-        {isHost && (
+        {children}
+        {options && (
           <button
             type="button"
             class="ghost more"
@@ -142,7 +166,7 @@ function ParticipantRow({ room, participant, isHost }: { room: Room; participant
           </button>
         )}
       </div>
-      {isHost && open.value && <HostActions room={room} participant={participant} />}
+      {open.value && options}
     </li>
   );
 }

@@ -47,7 +47,7 @@ export function ScreenTile({ room, layout, participant, producer, place, isMain 
           track={track}
           label={videoLabel}
           whole
-          onHeight={(height) => room.recordPictureHeight(producer, height)}
+          onHeight={(height) => room.consumers.recordPictureHeight(producer, height)}
           onState={setPicture}
         />
       )}

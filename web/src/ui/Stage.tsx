@@ -39,6 +39,8 @@ export function Stage({ app, room, layout }: StageProps) {
   useShown(room, layout, stage);
   useFullScreen(layout);
   const own = stage.tiles.find(({ key }) => key === OWN_KEY);
+  // With breakout rooms, people are elsewhere in the meeting, and the link brings nobody to this room.
+  const isAlone = participants.length === 0 && room.status.value === 'live' && !room.breakouts.state.value;
   return (
     <section class="stage" ref={ref} aria-label={t('people.stage')}>
       {stage.contents.map((content) => {
@@ -47,7 +49,7 @@ export function Stage({ app, room, layout }: StageProps) {
       })}
       {own && <OwnTile app={app} room={room} place={own} />}
       <Pager layout={layout} stage={stage} />
-      {participants.length === 0 && room.status.value === 'live' && <AloneCard app={app} room={room} />}
+      {isAlone && <AloneCard app={app} room={room} />}
     </section>
   );
 }
@@ -109,10 +111,10 @@ function useShown(room: Room, layout: CallLayout, stage: StageState): void {
   const pinned = layout.pinnedProducer(stage);
   const key = JSON.stringify([...heights]);
   useEffect(() => {
-    room.setShown(heights);
+    room.consumers.setShown(heights);
   }, [room, key]);
   useEffect(() => {
-    room.setPinned(pinned);
+    room.consumers.setPinned(pinned);
   }, [room, pinned]);
 }
 

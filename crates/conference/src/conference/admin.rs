@@ -193,6 +193,11 @@ impl Conference {
         }
         room.seats.clear();
         self.reservations.remove(name);
+        self.end_breakouts(name, reason);
+        let Some(room) = self.rooms.get(name) else {
+            // Everybody was in breakout rooms.
+            return Ok(());
+        };
         // The hosts come last, so that nobody is made the host of a room that ends.
         let hosts = room.hosts();
         let mut everyone = room.everyone();

@@ -19,18 +19,21 @@ impl Conference {
     pub(super) fn remove_session(&mut self, id: SessionId) {
         self.keep_seat(id);
         self.leave(id, None);
-        self.set_token_expiry(id, None);
-        self.sessions.remove(id);
+        self.forget_session(id);
     }
 
     /// Closes a connection and removes it.
     pub(super) fn close_session(&mut self, id: SessionId, code: u16, reason: &'static str) {
         tracing::info!(session = id.0, code, reason, "connection closed");
         self.leave(id, None);
-        self.set_token_expiry(id, None);
-        if self.sessions.remove(id).is_some() {
+        self.close_connection_of(id, code, reason);
+    }
+
+    /// Removes a session, which is in no room any more, and closes its connection.
+    pub(super) fn close_connection_of(&mut self, id: SessionId, code: u16, reason: &'static str) {
+        if let Some(session) = self.forget_session(id) {
             self.outputs.push(Output::Close {
-                session: id,
+                session,
                 code,
                 reason,
             });
@@ -68,6 +71,7 @@ impl Conference {
                 self.withdraw_hand(name, left);
             }
             self.notify_lobby(name);
+            self.record_breakout_departure(name, id);
             return self.remove_room_if_unused(name);
         }
         self.close_transports(transports);
@@ -82,6 +86,7 @@ impl Conference {
         self.tell_departure(name, membership.number, &left, notice);
         self.withdraw_hand(name, &left);
         self.end_spotlight_of(name, &left.peer);
+        self.record_breakout_departure(name, id);
         self.appoint_host(name);
     }
 
@@ -91,12 +96,18 @@ impl Conference {
         if is_unused {
             self.cancel_seat_timer(name);
         }
-        let timer = self.rooms.get(name).and_then(|it| it.presence_timer());
-        if self.rooms.remove_if_unused(name) {
+        if is_unused {
+            self.cancel_presence_timer(name);
+            self.rooms.remove(name);
             tracing::debug!(rooms = self.rooms.len(), "room closed");
-            if let Some(at) = timer {
-                self.timers.cancel(at, Timer::Presence(name.into()));
-            }
+        }
+    }
+
+    /// Cancels the timer of what is to be told next in a room.
+    pub(super) fn cancel_presence_timer(&mut self, name: &str) {
+        let timer = self.rooms.get(name).and_then(|it| it.presence_timer());
+        if let Some(at) = timer {
+            self.timers.cancel(at, Timer::Presence(name.into()));
         }
     }
 }

@@ -94,12 +94,14 @@ impl Conference {
     pub(super) fn scope_of_timer(&self, timer: &Timer) -> PanicScope {
         match timer {
             Timer::Command(token) => self.scope_of_command(*token),
-            Timer::HeldConsume(session) | Timer::TokenExpiry(session) | Timer::Silence(session) => {
-                PanicScope::Session(*session)
-            }
-            Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => {
-                PanicScope::Room(Arc::clone(room))
-            }
+            Timer::HeldConsume(session)
+            | Timer::TokenExpiry(session)
+            | Timer::SessionEnd(session)
+            | Timer::Silence(session) => PanicScope::Session(*session),
+            Timer::Reservation(room)
+            | Timer::Seats(room)
+            | Timer::Breakouts(room)
+            | Timer::Presence(room) => PanicScope::Room(Arc::clone(room)),
             Timer::ProducerScore(producer) => {
                 let owner = self.media.producer_owner(*producer);
                 owner.map_or(PanicScope::Unknown, PanicScope::Session)

@@ -38,9 +38,12 @@ impl Conference {
         }
     }
 
-    /// Handles the sign of life of a client.
-    pub(super) fn ping(&mut self, id: SessionId) -> Outcome {
-        self.sessions.get(id).ok_or(Refusal::Internal)?;
+    /// Handles the sign of life of a client, and the number of the last frame that it has received.
+    pub(super) fn ping(&mut self, id: SessionId, seq: Option<u64>) -> Outcome {
+        let session = self.sessions.get_mut(id).ok_or(Refusal::Internal)?;
+        if let (Some(seq), Some(resumption)) = (seq, session.resumption_mut()) {
+            resumption.confirm(seq);
+        }
         self.watch_silence(id);
         Ok(Some(Reply::Done))
     }

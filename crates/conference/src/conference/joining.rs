@@ -176,6 +176,10 @@ impl Conference {
         if self.is_shutting_down && !is_open {
             return Err(Refusal::ShuttingDown);
         }
+        // Breakout rooms are entered from their main room only.
+        if self.rooms.get(name).is_some_and(|it| it.main().is_some()) {
+            return Err(Refusal::RoomNotFound);
+        }
         let Some(room) = self.rooms.get(name) else {
             let has_token = permissions.is_invited || permissions.user.is_some();
             if self.config.rooms_need_token && !has_token {
@@ -199,7 +203,9 @@ impl Conference {
             true => room.waiting_len(),
             false => {
                 let replaced = was_inside && returning.session.is_some();
-                room.occupants_len() - usize::from(is_unseen) - usize::from(replaced)
+                let away = room.breakouts.as_ref().map_or(0, |it| it.away_len());
+                let present = room.occupants_len() + away;
+                present.saturating_sub(usize::from(is_unseen) + usize::from(replaced))
             }
         };
         if inside >= limits.participants_max {
@@ -351,6 +357,7 @@ impl Conference {
         }
         self.tell_arrival(name, membership.number);
         self.show_raised_hand(name, membership.number);
+        self.tell_breakouts_to(&self.main_of(name), id);
         self.snapshot(id, membership)
     }
 

@@ -21,7 +21,14 @@ impl Conference {
         if self.rooms.participant(&membership)?.role != Role::Host {
             return Err(Refusal::Forbidden);
         }
-        self.decide(&membership.room, Some(id), moderation)?;
+        let room = match &moderation {
+            // These concern the whole meeting, whichever of its rooms the host is in.
+            Moderation::Breakouts(_) | Moderation::End | Moderation::SetPolicy { .. } => {
+                self.main_of(&membership.room)
+            }
+            _ => membership.room,
+        };
+        self.decide(&room, Some(id), moderation)?;
         Ok(Some(Reply::Done))
     }
 
@@ -68,6 +75,7 @@ impl Conference {
             Moderation::StopSharing { peer } => self.stop_sharing(room, &peer),
             Moderation::Spotlight { peer } => self.spotlight(room, peer.as_deref()),
             Moderation::SetSharing { sharing } => self.set_sharing(room, sharing),
+            Moderation::Breakouts(request) => self.manage_breakouts(room, by, request),
             Moderation::End => self.close_room(room, RemovalReason::Ended),
             Moderation::Remove { peer, ban } => {
                 let session = session_of(&peer)?;
@@ -125,6 +133,7 @@ impl Conference {
             display_name: changed.display_name.clone(),
             role,
         };
+        self.record_breakout_role(name, id, role);
         self.flush_presence(name);
         match role {
             Role::Viewer => self.close_producers(id, &self.media.producers_of(id)),

@@ -129,8 +129,8 @@ impl Conference {
         }
     }
 
-    /// Tells the collected changes, the number of participants and the active speaker, and chooses the
-    /// cameras that are sent, as far as that is due. Sets the timer for the rest.
+    /// Tells the collected changes, the number of participants, the active speaker and the votes in polls, and
+    /// chooses the cameras that are sent, as far as that is due. Sets the timer for the rest.
     pub(super) fn tell_presence(&mut self, name: &Arc<str>) {
         let now = self.now;
         let due = |it: Option<&crate::room::Room>| it.and_then(|it| it.presence_due(now));
@@ -156,6 +156,11 @@ impl Conference {
         if choice_due.is_some_and(|it| it <= now) {
             self.apply_last_n(name);
         }
+        let room = self.rooms.get(name);
+        let polls_due = room.and_then(|it| it.conversation.polls.due());
+        if polls_due.is_some_and(|it| it <= now) {
+            self.tell_poll_results(name);
+        }
         self.set_presence_timer(name);
     }
 
@@ -170,7 +175,8 @@ impl Conference {
             .into_iter()
             .chain(room.count_due(now))
             .chain(room.speaker.due(now))
-            .chain(room.last_n.due(now));
+            .chain(room.last_n.due(now))
+            .chain(room.conversation.polls.due());
         let (former, next) = room.set_presence_timer(next.min());
         if former != next {
             if let Some(at) = former {

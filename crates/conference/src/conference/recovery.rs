@@ -15,7 +15,6 @@ use std::sync::Arc;
 use watersmeet_engine::command::Command;
 
 use super::Conference;
-use super::outputs::Output;
 use super::panic_scope::PanicScope;
 use super::timers::Timer;
 use crate::close_codes::{CLOSE_INTERNAL, CLOSE_RESTART};
@@ -121,7 +120,15 @@ impl Conference {
             let names = |membership: Option<&Membership>, number| {
                 membership.is_some_and(|it| it.room == *name && it.number == number)
             };
+            let has_main = room.main().is_none_or(|main| {
+                let breakouts = self.rooms.get(main).and_then(|it| it.breakouts.as_ref());
+                breakouts.is_some_and(|it| it.rooms().contains(name))
+            });
+            let is_away = |session| self.sessions.membership(session).is_some();
+            let breakouts = room.breakouts.as_ref();
             let is_consistent = !room.is_unused()
+                && has_main
+                && breakouts.is_none_or(|it| it.sessions_away().all(is_away))
                 && room
                     .participants()
                     .all(|(number, it)| names(membership(it.session), number))
@@ -182,10 +189,14 @@ impl Conference {
         }
         self.rooms.remove(name);
         let is_of_room = |timer: &Timer| match timer {
-            Timer::Reservation(room) | Timer::Seats(room) | Timer::Presence(room) => room == name,
+            Timer::Reservation(room)
+            | Timer::Seats(room)
+            | Timer::Breakouts(room)
+            | Timer::Presence(room) => room == name,
             Timer::Command(_)
             | Timer::HeldConsume(_)
             | Timer::TokenExpiry(_)
+            | Timer::SessionEnd(_)
             | Timer::Silence(_)
             | Timer::ProducerScore(_) => false,
         };
@@ -210,14 +221,7 @@ impl Conference {
         let is_of_session =
             |timer: &Timer| [Timer::HeldConsume(session), Timer::Silence(session)].contains(timer);
         self.timers.cancel_all(is_of_session);
-        self.set_token_expiry(session, None);
-        if self.sessions.remove(session).is_some() {
-            self.outputs.push(Output::Close {
-                session,
-                code,
-                reason,
-            });
-        }
+        self.close_connection_of(session, code, reason);
     }
 }
 

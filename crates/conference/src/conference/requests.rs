@@ -36,8 +36,12 @@ impl Conference {
             )))),
             Request::Join(request) => {
                 let is_new = self.rooms.get(&request.room).is_none();
+                let secret = request.resume.clone().filter(|_| request.is_resumable);
                 let outcome = self.join(id, *request);
                 self.limited_actions.record_join(id, is_new, &outcome);
+                if let (Ok(_), Some(secret)) = (&outcome, secret) {
+                    self.start_resumption(id, &secret);
+                }
                 outcome
             }
             Request::PrepareJoin { room } => {
@@ -133,7 +137,9 @@ impl Conference {
             Request::Poll(request) => self.handle_poll(id, request),
             Request::MediaState { audio, video } => self.share_media_state(id, audio, video),
             Request::Relay { to, body } => self.relay(id, to.as_deref(), body),
-            Request::Ping => self.ping(id),
+            Request::Ping { seq } => self.ping(id, seq),
+            Request::Resume(request) => self.resume(id, &context.tag, &request),
+            Request::EnterBreakout { room } => self.enter_breakout(id, room.as_deref()),
             Request::RequestToSpeak => self.request_to_speak(id),
             Request::Moderate(moderation) => self.moderate(id, moderation),
         }

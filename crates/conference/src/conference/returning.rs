@@ -37,11 +37,14 @@ impl Conference {
             return Return::default();
         };
         let identity = identity(request, permissions);
-        let present = self
-            .sessions
-            .get(id)
-            .and_then(|session| room.counterpart(&identity, session.peer(), id));
-        if let Some(present) = present {
+        let peer = self.sessions.peer(id);
+        // The participant may still be in a breakout room.
+        let rooms = self.rooms_of_meeting(&request.room);
+        let mut rooms = rooms.iter().filter_map(|it| self.rooms.get(it));
+        let present = peer.and_then(|peer| {
+            rooms.find_map(|it| Some((it, it.counterpart(&identity, &peer, id)?)))
+        });
+        if let Some((room, present)) = present {
             let is_inside = room.sessions().contains(&present.session);
             return Return {
                 role: is_inside.then_some(present.role),
@@ -62,7 +65,7 @@ impl Conference {
             return;
         };
         let until = self.now + SEAT_TIMEOUT;
-        let Some(room) = self.rooms.get_mut(&membership.room) else {
+        let Some(room) = self.rooms.get(&membership.room) else {
             return;
         };
         let Some(participant) = room.participant(membership.number) else {
@@ -74,8 +77,11 @@ impl Conference {
             is_spotlit: room.hosting.is_spotlit(&participant.peer),
             until,
         };
-        room.seats.keep(seat);
-        self.start_seat_timer(&membership.room);
+        let main = self.main_of(&membership.room);
+        if let Some(room) = self.rooms.get_mut(&main) {
+            room.seats.keep(seat);
+        }
+        self.start_seat_timer(&main);
     }
 
     /// Gives up the seats that have waited for too long. Somebody else becomes the host, or the room
@@ -170,7 +176,8 @@ impl Conference {
             client: client_of(id).filter(|_| !is_proven && !is_shared),
             identity: identity.clone(),
         };
-        if let Some(room) = self.rooms.get_mut(name) {
+        let main = self.main_of(name);
+        if let Some(room) = self.rooms.get_mut(&main) {
             room.bans.add(marks);
             room.seats.remove(&identity);
         }

@@ -55,12 +55,6 @@ impl Rooms {
         self.by_name.remove(name)
     }
 
-    /// Removes a room without participants, lobby and reservation. Returns whether it was removed.
-    pub(super) fn remove_if_unused(&mut self, name: &str) -> bool {
-        let is_unused = self.get(name).is_some_and(Room::is_unused);
-        is_unused && self.remove(name).is_some()
-    }
-
     /// Returns the number of rooms.
     pub(super) fn len(&self) -> usize {
         self.by_name.len()

@@ -1,4 +1,5 @@
-//! Registry of connections.
+//! Registry of sessions and of the connections that carry them. A connection opens a session with its own
+//! number; later it may carry an earlier session, whose connection was lost.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,42 +10,96 @@ use crate::dialect::{DecodeError, Effect, RequestTag};
 use crate::message::{Notice, PeerId, Refusal, Reply, SessionId};
 use crate::session::{DialectPanic, Membership, Session};
 
-/// Registry of connections.
+/// Registry of sessions.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    /// Connections, by id.
+    /// Sessions, by id.
     by_id: Map<SessionId, Session>,
+    /// Sessions by the connections that carry them.
+    by_connection: Map<SessionId, SessionId>,
+    /// Connections by the sessions that they carry.
+    connections: Map<SessionId, SessionId>,
+    /// Sessions that outlive their connections, by the ids of their participants.
+    resumable: Map<PeerId, SessionId>,
     /// Sessions whose dialect has panicked and that are not closed yet. Empty between two inputs.
     failed: VecDeque<SessionId>,
 }
 
 impl Sessions {
-    /// Adds a connection.
+    /// Adds the session of a new connection.
     pub(super) fn insert(&mut self, id: SessionId, session: Session) {
         self.by_id.insert(id, session);
+        self.attach(id, id);
     }
 
-    /// Removes a connection.
+    /// Removes a session.
     pub(super) fn remove(&mut self, id: SessionId) -> Option<Session> {
-        self.by_id.remove(&id)
+        self.detach(id);
+        let removed = self.by_id.remove(&id)?;
+        if self.resumable(removed.peer().as_str()) == Some(id) {
+            self.resumable.remove(removed.peer());
+        }
+        Some(removed)
     }
 
-    /// Returns the connection with this id.
+    /// Records that a connection carries a session. Returns the connection that did so before.
+    pub(super) fn attach(&mut self, connection: SessionId, id: SessionId) -> Option<SessionId> {
+        let before = self.detach(id);
+        self.by_connection.insert(connection, id);
+        self.connections.insert(id, connection);
+        before
+    }
+
+    /// Records that a session has no connection. Returns the one that it had.
+    pub(super) fn detach(&mut self, id: SessionId) -> Option<SessionId> {
+        let connection = self.connections.remove(&id)?;
+        self.by_connection.remove(&connection);
+        Some(connection)
+    }
+
+    /// Returns the session that a connection carries.
+    pub(super) fn of_connection(&self, connection: SessionId) -> Option<SessionId> {
+        self.by_connection.get(&connection).copied()
+    }
+
+    /// Returns the connection that carries a session.
+    pub(super) fn connection_of(&self, id: SessionId) -> Option<SessionId> {
+        self.connections.get(&id).copied()
+    }
+
+    /// Returns the number of sessions without a connection.
+    pub(super) fn detached_len(&self) -> usize {
+        self.by_id.len() - self.connections.len()
+    }
+
+    /// Records that a session outlives its connection.
+    pub(super) fn record_resumable(&mut self, id: SessionId) {
+        if let Some(peer) = self.peer(id) {
+            self.resumable.insert(peer, id);
+        }
+    }
+
+    /// Returns the session of the participant with this id, if it outlives its connection.
+    pub(super) fn resumable(&self, peer: &str) -> Option<SessionId> {
+        self.resumable.get(peer).copied()
+    }
+
+    /// Returns the session with this id.
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
         self.by_id.get(&id)
     }
 
-    /// Returns the connection with this id, mutably.
+    /// Returns the session with this id, mutably.
     pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         self.by_id.get_mut(&id)
     }
 
-    /// Returns the number of connections.
+    /// Returns the number of sessions.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Returns all connections with their ids.
+    /// Returns all sessions with their ids.
     pub(super) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         self.by_id.iter().map(|(id, session)| (*id, session))
     }

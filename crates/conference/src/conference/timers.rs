@@ -19,11 +19,15 @@ pub(super) enum Timer {
     Reservation(Arc<str>),
     /// Seats of a room may have waited for too long.
     Seats(Arc<str>),
+    /// The breakout rooms of a main room close.
+    Breakouts(Arc<str>),
     /// The tokens with which a session joined have expired.
     TokenExpiry(SessionId),
+    /// The client of a session without a connection has not come back.
+    SessionEnd(SessionId),
     /// Nothing may have arrived from a participant for too long.
     Silence(SessionId),
-    /// Collected changes of presence in a room, its number of participants or its active speaker are
+    /// Collected changes of presence in a room, its number of participants, its active speaker or votes are
     /// to be told, or the cameras that it sends are to be chosen.
     Presence(Arc<str>),
     /// The reception scores of a producer have changed since they were told.

@@ -1,11 +1,12 @@
 //! Identifiers of connections, shards, commands and participants.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
 use watersmeet_wire::units::Rng;
 
-/// Identifies one connection. Assigned by the server, never reused.
+/// Identifies one connection, and the session that it opens. Assigned by the server, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
@@ -21,6 +22,12 @@ pub struct CommandToken(pub u64);
 /// another participant's id; a participant whose token names a user has the user's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(Arc<str>);
+
+impl Borrow<str> for PeerId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl PeerId {
     /// Generates a random id that starts with `prefix`.

@@ -9,6 +9,7 @@ use watersmeet_engine::command::{
 };
 use watersmeet_wire::params::MediaKind;
 
+use super::breakouts::{BreakoutPerson, BreakoutState};
 use super::conversation::{Author, ChatMessage, ChatPolicy, PollState, RaisedHand};
 use super::ids::PeerId;
 use super::participant::{LobbyState, ParticipantSummary, ProducerSummary, RoomSnapshot, User};
@@ -247,6 +248,14 @@ pub enum Notice {
         /// Whether nothing arrives.
         interrupted: bool,
     },
+    /// The meeting has breakout rooms, or something about them has changed.
+    Breakouts(Box<BreakoutState>),
+    /// A participant is in another room of the meeting. Sent to hosts.
+    BreakoutMoved(BreakoutPerson),
+    /// The breakout rooms were closed.
+    BreakoutsClosed,
+    /// The receiver of this notice was moved to another room, and its media was closed.
+    Moved(RoomSnapshot),
     /// The receiver of this notice is no longer in the room and no longer waits for it.
     Removed {
         /// Reason of the removal.

@@ -18,6 +18,9 @@ pub enum Refusal {
     /// The room does not exist, or the requester may not learn that it exists.
     #[error("Room not found")]
     RoomNotFound,
+    /// There is no session to resume, or it cannot be resumed by this client or any more.
+    #[error("Session not found")]
+    SessionNotFound,
     /// The room has no participant with this id.
     #[error("Participant not found")]
     ParticipantNotFound,
@@ -27,6 +30,9 @@ pub enum Refusal {
     /// The client of the participant cannot tell private messages from others.
     #[error("Participant cannot receive private messages")]
     NoPrivateMessages,
+    /// The client of the participant with this name cannot be moved to breakout rooms.
+    #[error("{0} cannot enter breakout rooms")]
+    NoBreakoutRooms(String),
     /// The room has no such poll.
     #[error("Poll not found")]
     PollNotFound,
@@ -88,9 +94,11 @@ impl Refusal {
             Self::UnknownType => "unknown-type",
             Self::NotInRoom => "not-in-room",
             Self::RoomNotFound => "room-not-found",
+            Self::SessionNotFound => "session-not-found",
             Self::ParticipantNotFound => "participant-not-found",
             Self::InvalidToken => "invalid-token",
             Self::NoPrivateMessages => "no-private-messages",
+            Self::NoBreakoutRooms(_) => "no-breakout-rooms",
             Self::PollNotFound => "poll-not-found",
             Self::PollClosed => "poll-closed",
             Self::Forbidden => "forbidden",

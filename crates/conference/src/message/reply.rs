@@ -102,6 +102,11 @@ pub enum Reply {
         /// Time at which the server received it, in milliseconds since 1970.
         sent_at_ms: u64,
     },
+    /// The session goes on over this connection.
+    Resumed {
+        /// Id of the last request of the session that arrived.
+        last_request: Option<Value>,
+    },
     /// Chat messages, raised hands and polls.
     Conversation(Box<ConversationSnapshot>),
     /// Acknowledges requests that have no result: relay, moderation, requests to speak.

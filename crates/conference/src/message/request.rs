@@ -4,6 +4,7 @@ use serde_json::Value;
 use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
+use super::breakouts::BreakoutsRequest;
 use super::conversation::{ChatPolicy, ChatRequest, PollRequest};
 use super::media::{Direction, StatsSubject, TransportKey};
 use super::participant::{ClientDevice, MediaSource};
@@ -168,9 +169,19 @@ pub enum Request {
     },
     /// Shows that the client and its connection are alive. Allowed outside of rooms. A participant
     /// that has sent one is expected to send more, about one per second.
-    Ping,
+    Ping {
+        /// Number of the last frame that the client has received.
+        seq: Option<u64>,
+    },
+    /// Goes on with a session over this connection. Only allowed outside of rooms.
+    Resume(ResumeRequest),
     /// Asks the hosts for the role of a speaker.
     RequestToSpeak,
+    /// Moves to a breakout room, or back to the main room.
+    EnterBreakout {
+        /// Name of the breakout room. `None` means the main room.
+        room: Option<String>,
+    },
     /// Moderates the room. Only hosts may do this.
     Moderate(Moderation),
 }
@@ -192,6 +203,19 @@ pub struct JoinRequest {
     pub policy: Option<Policy>,
     /// Secret by which the client is recognised when it comes back.
     pub resume: Option<String>,
+    /// Whether the client can resume its session over another connection.
+    pub is_resumable: bool,
+}
+
+/// Request to go on with a session that the client had over another connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeRequest {
+    /// Id of the participant in that session.
+    pub peer: String,
+    /// Secret with which the client joined.
+    pub secret: String,
+    /// Number of the last frame that it has received.
+    pub seq: u64,
 }
 
 /// A moderation request of a host.
@@ -258,6 +282,8 @@ pub enum Moderation {
         /// The new rule.
         sharing: Sharing,
     },
+    /// Manages the breakout rooms of the meeting.
+    Breakouts(BreakoutsRequest),
     /// Ends the meeting: removes everybody, and then the room.
     End,
     /// Removes a participant from the room.

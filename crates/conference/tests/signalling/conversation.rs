@@ -370,6 +370,7 @@ fn poll_counts_one_vote_for_each_person_who_may_change_it() {
     test.take_frames(ana);
     for option in [0, 0, 1] {
         test.done(ben, "vote", json!({"pollId": poll, "option": option}));
+        test.advance(Duration::from_secs(1));
     }
     let results: Vec<_> = test
         .take_frames(ana)
@@ -387,6 +388,44 @@ fn poll_counts_one_vote_for_each_person_who_may_change_it() {
     assert_eq!((late.get("own"), late.get("ownVote")), (None, None));
     let own = &test.conversation(ben)["polls"][0];
     assert_eq!(own["ownVote"], 0);
+}
+
+#[test]
+fn votes_are_told_once_a_second_and_the_last_ones_always() {
+    let mut test = TestConference::new();
+    let (ana, _) = test.join_as("Ana");
+    let poll = test.open_poll(ana, "Tea?");
+    let voters: Vec<_> = (0..20)
+        .map(|n| test.join_as(&format!("voter {n}")).0)
+        .collect();
+    let told = |test: &mut TestConference| {
+        let frames = test.take_frames(ana);
+        let changes = frames.into_iter().filter(|it| it["type"] == "pollChanged");
+        let told = changes.map(|it| {
+            (
+                it["payload"]["votes"].clone(),
+                it["payload"]["closed"] == true,
+            )
+        });
+        told.collect::<Vec<_>>()
+    };
+    for voter in voters {
+        test.done(voter, "vote", json!({"pollId": poll, "option": 0}));
+    }
+    assert_eq!(told(&mut test), [(json!([1, 0]), false)]);
+    test.advance(Duration::from_millis(999));
+    assert_eq!(told(&mut test), []);
+    test.advance(Duration::from_millis(1));
+    assert_eq!(told(&mut test), [(json!([20, 0]), false)]);
+    test.advance(Duration::from_secs(5));
+    assert_eq!(told(&mut test), [], "nothing has changed");
+    test.done(ana, "vote", json!({"pollId": poll, "option": 1}));
+    test.done(ana, "closePoll", json!({"pollId": poll}));
+    test.advance(Duration::from_secs(1));
+    assert_eq!(
+        told(&mut test),
+        [(json!([20, 1]), false), (json!([20, 1]), true)]
+    );
 }
 
 #[test]

@@ -215,6 +215,12 @@ impl TestConference {
         self.drain();
     }
 
+    /// Loses a connection.
+    pub fn lose(&mut self, session: SessionId) {
+        self.conference.handle_lost(self.now, session);
+        self.drain();
+    }
+
     pub fn send_text(&mut self, session: SessionId, text: &str) {
         self.conference.handle_frame(self.now, session, text);
         self.drain();

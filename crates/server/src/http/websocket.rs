@@ -20,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, Interval, interval_at, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -69,6 +70,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// connection and lose the close frame.
 const CLOSE_DISCARD_LEN_MAX: u64 = 4 << 20;
 
+/// Close code of a client that gives up a connection on which nothing arrives, and means to resume its session
+/// over another one. Other close frames end the session: the page is closed, or has left.
+const CLOSE_TO_RESUME: u16 = 4000;
+
 /// Sub-protocol of mediasoup's demonstration application.
 const PROTOO: &str = "protoo";
 
@@ -77,8 +82,10 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 /// Reason why a session ends.
 #[derive(Debug)]
 enum SessionEnd {
-    /// The client closed the connection or is unreachable.
+    /// The client closed the connection.
     Disconnected,
+    /// The connection was lost: the client did not close it, or did so in order to resume its session.
+    Lost,
     /// The server closes the connection with a code and a reason.
     Close(CloseCode, &'static str),
 }
@@ -237,7 +244,10 @@ async fn run_session(
         end = receive_frames(&site.hub, session, &mut stream) => end,
         end = send_frames(abuse, &mut frames, &mut sink, pings) => end,
     };
-    site.hub.close_session(session).await;
+    match end {
+        SessionEnd::Lost => site.hub.lose_connection(session).await,
+        SessionEnd::Disconnected | SessionEnd::Close(..) => site.hub.close_session(session).await,
+    }
     drop(frames);
     tracing::info!(?end, "session closed");
     if let Ok(mut socket) = stream.reunite(sink) {
@@ -269,7 +279,7 @@ async fn receive_frames(
     let mut throttle = Throttle::new(Instant::now());
     loop {
         let Ok(next) = timeout(SILENCE_MAX, stream.next()).await else {
-            return SessionEnd::Disconnected;
+            return SessionEnd::Lost;
         };
         let text = match next {
             Some(Ok(Message::Text(text))) => text,
@@ -277,7 +287,8 @@ async fn receive_frames(
             Some(Ok(Message::Binary(_))) => {
                 return SessionEnd::Close(CloseCode::Unsupported, "text only");
             }
-            Some(Ok(Message::Close(_))) | None => return SessionEnd::Disconnected,
+            Some(Ok(Message::Close(frame))) => return end_for_close(frame.as_ref()),
+            None => return SessionEnd::Lost,
             Some(Err(error)) => return end_for_error(&error),
         };
         match throttle.admit(Instant::now()) {
@@ -290,13 +301,24 @@ async fn receive_frames(
     }
 }
 
+/// Returns how the close frame of a client ends the session.
+fn end_for_close(frame: Option<&CloseFrame>) -> SessionEnd {
+    match frame.map(|it| u16::from(it.code)) {
+        Some(CLOSE_TO_RESUME) => SessionEnd::Lost,
+        _ => SessionEnd::Disconnected,
+    }
+}
+
 /// Returns how a protocol error ends the session.
 fn end_for_error(error: &tungstenite::Error) -> SessionEnd {
     match error {
         tungstenite::Error::Capacity(_) => SessionEnd::Close(CloseCode::Size, "message too long"),
         tungstenite::Error::Utf8(_) => SessionEnd::Close(CloseCode::Invalid, "text must be UTF-8"),
+        tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            SessionEnd::Lost
+        }
         tungstenite::Error::Protocol(_) => SessionEnd::Close(CloseCode::Protocol, "protocol error"),
-        _ => SessionEnd::Disconnected,
+        _ => SessionEnd::Lost,
     }
 }
 
@@ -344,7 +366,7 @@ async fn send_frames(
         frames.release(len);
         match outcome {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => return SessionEnd::Disconnected,
+            Ok(Err(_)) => return SessionEnd::Lost,
             Err(_) => return NOT_READING,
         }
     }
@@ -359,7 +381,7 @@ async fn close(socket: &mut Socket, end: SessionEnd) {
     let closed = timeout(CLOSE_TIMEOUT, async {
         let _ = match end {
             // The response was queued when the client's frame was read.
-            SessionEnd::Disconnected => socket.flush().await,
+            SessionEnd::Disconnected | SessionEnd::Lost => socket.flush().await,
             SessionEnd::Close(code, reason) => {
                 let reason = reason.into();
                 socket.close(Some(CloseFrame { code, reason })).await
@@ -401,6 +423,21 @@ mod tests {
         );
         headers.remove(header::CONNECTION);
         assert_eq!(accept_key(&headers), None);
+    }
+
+    #[test]
+    fn close_frames_end_the_session_unless_the_client_means_to_resume_it() {
+        let end = |code: u16| {
+            end_for_close(Some(&CloseFrame {
+                code: CloseCode::from(code),
+                reason: Default::default(),
+            }))
+        };
+        assert!(matches!(end(CLOSE_TO_RESUME), SessionEnd::Lost));
+        for code in [1000, 1001, 1005, 4001] {
+            assert!(matches!(end(code), SessionEnd::Disconnected), "{code}");
+        }
+        assert!(matches!(end_for_close(None), SessionEnd::Disconnected));
     }
 
     #[test]

@@ -28,10 +28,7 @@ impl Conference {
     pub(in super::super) fn chat(&mut self, id: SessionId, request: ChatRequest) -> Outcome {
         let membership = self.sessions.member(id)?;
         let ChatRequest { text, to, key } = request;
-        let text: Arc<str> = clean_message(&text).into();
-        if text.trim().is_empty() || text.len() > CHAT_LEN_MAX {
-            return Err(Refusal::BadRequest("text is empty or too long".to_owned()));
-        }
+        let text = checked_text(&text)?;
         if key.as_ref().is_some_and(|it| it.len() > CHAT_KEY_LEN_MAX) {
             return Err(Refusal::BadRequest("key is too long".to_owned()));
         }
@@ -83,6 +80,47 @@ impl Conference {
         Ok(Some(reply))
     }
 
+    /// Sends a chat message of a participant to all others in several rooms of its meeting.
+    ///
+    /// # Errors
+    /// The text is empty or too long, or the budget of the sender is used up.
+    pub(in super::super) fn chat_in_all(
+        &mut self,
+        id: SessionId,
+        rooms: &[Arc<str>],
+        text: &str,
+    ) -> Result<(), Refusal> {
+        let text = checked_text(text)?;
+        let sender = self.rooms.participant(&self.sessions.member(id)?)?;
+        let (from, identity) = (author(sender), sender.identity());
+        let receivers = rooms.iter().filter_map(|it| self.rooms.get(it));
+        let receivers = receivers.map(|it| it.participants_len()).sum();
+        self.charge(id, &text.as_ref(), receivers)?;
+        let sent_at_ms = self.unix_ms();
+        for name in rooms {
+            let Some(room) = self.rooms.get_mut(name) else {
+                continue;
+            };
+            let conversation = &mut room.conversation;
+            let message = Arc::new(ChatMessage {
+                id: conversation.next_id(sent_at_ms),
+                sent_at_ms,
+                from: from.clone(),
+                to: None,
+                text: Arc::clone(&text),
+            });
+            conversation.chat.record(ChatEntry {
+                message: Arc::clone(&message),
+                from: conversation.people.recognise(&identity),
+                to: None,
+                key: None,
+                len: wire_len(&text),
+            });
+            self.notify_others(name, id, &Notice::Chat(message));
+        }
+        Ok(())
+    }
+
     /// Returns the participant to whom alone a message is sent.
     fn find_receiver(
         &self,
@@ -104,6 +142,18 @@ impl Conference {
             person: receiver.person,
             role: receiver.role,
         })
+    }
+}
+
+/// Returns the text of a message without characters that are not seen.
+///
+/// # Errors
+/// It is empty or too long.
+fn checked_text(text: &str) -> Result<Arc<str>, Refusal> {
+    let text = clean_message(text);
+    match text.trim().is_empty() || text.len() > CHAT_LEN_MAX {
+        true => Err(Refusal::BadRequest("text is empty or too long".to_owned())),
+        false => Ok(text.into()),
     }
 }
 

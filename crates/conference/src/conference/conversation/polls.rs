@@ -1,4 +1,4 @@
-//! Polls: starting, voting and closing. Results are told to all participants at each vote.
+//! Polls: starting, voting and closing. Results are told to all participants, at most once a second for each poll.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::author;
 use crate::limits::{
     POLL_OPTION_LEN_MAX, POLL_OPTIONS_MAX, POLL_OPTIONS_MIN, POLL_QUESTION_LEN_MAX,
 };
-use crate::message::{Notice, PollRequest, PollState, Refusal, Reply, Role, SessionId};
+use crate::message::{Notice, PollRequest, Refusal, Reply, Role, SessionId};
 use crate::names::clean_name;
 use crate::room::NewPoll;
 
@@ -66,8 +66,7 @@ impl Conference {
         let room = self.rooms.get_mut(&membership.room);
         let polls = &mut room.ok_or(Refusal::Internal)?.conversation.polls;
         polls.vote(poll, voter, option)?;
-        let state = polls.state(poll, None);
-        self.notify_of_results(&membership.room, state);
+        self.tell_presence(&membership.room);
         Ok(Some(Reply::Done))
     }
 
@@ -80,14 +79,17 @@ impl Conference {
         let room = self.rooms.get_mut(&membership.room);
         let polls = &mut room.ok_or(Refusal::Internal)?.conversation.polls;
         polls.close(poll, person, is_host)?;
-        let state = polls.state(poll, None);
-        self.notify_of_results(&membership.room, state);
+        self.tell_presence(&membership.room);
         Ok(Some(Reply::Done))
     }
 
-    /// Notifies all participants of the votes in a poll, and whether it has ended.
-    fn notify_of_results(&mut self, name: &str, state: Option<PollState>) {
-        if let Some(state) = state {
+    /// Notifies all participants of the votes in polls that have changed, and whether these have ended, as far as that
+    /// is due.
+    pub(in super::super) fn tell_poll_results(&mut self, name: &str) {
+        let now = self.now;
+        let room = self.rooms.get_mut(name);
+        let changed = room.map(|it| it.conversation.polls.take_due(now));
+        for state in changed.unwrap_or_default() {
             let notice = Notice::PollChanged {
                 poll: state.id,
                 votes: state.votes.into(),

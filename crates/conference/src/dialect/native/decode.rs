@@ -14,7 +14,9 @@ use crate::dialect::media_json::{
     bad_request, check_app_data, parse_consumer_id, parse_producer_id, parse_transport_id,
     read_value,
 };
-use crate::message::{JoinRequest, Moderation, Refusal, Request, StatsSubject};
+use crate::message::{
+    self, BreakoutsRequest, JoinRequest, Moderation, Refusal, Request, ResumeRequest, StatsSubject,
+};
 
 /// Maximum length of a text `id`, in bytes.
 const REQUEST_ID_LEN_MAX: usize = 256;
@@ -111,7 +113,13 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
         "getStats" => Request::Stats {
             subject: subject(&read(payload)?)?,
         },
-        "ping" => Request::Ping,
+        "ping" => Request::Ping {
+            seq: read::<Ping>(payload)?.seq,
+        },
+        "resumeSession" => resume_session(read(payload)?),
+        "enterBreakout" => Request::EnterBreakout {
+            room: read::<EnterBreakout>(payload)?.room_id,
+        },
         "requestToSpeak" => Request::RequestToSpeak,
         "moderate" => Request::Moderate(moderation(read(payload)?)),
         _ => return conversation_request(kind, payload),
@@ -145,6 +153,7 @@ fn join_room(payload: JoinRoom) -> Result<Request, Refusal> {
         display_name,
         token,
         resume,
+        resumable,
     } = payload;
     let resume = resume.filter(|it| !it.is_empty());
     if let Some(resume) = &resume
@@ -156,9 +165,19 @@ fn join_room(payload: JoinRoom) -> Result<Request, Refusal> {
         room: room_id,
         display_name,
         token,
+        is_resumable: resumable == Some(true) && resume.is_some(),
         resume,
         ..JoinRequest::default()
     })))
+}
+
+/// Reads `resumeSession`.
+fn resume_session(payload: ResumeSession) -> Request {
+    Request::Resume(ResumeRequest {
+        peer: payload.peer_id,
+        secret: payload.resume,
+        seq: payload.seq,
+    })
 }
 
 /// Reads `connectTransport`.
@@ -211,6 +230,21 @@ fn moderation(payload: Moderate) -> Moderation {
             ban: ban.unwrap_or(false),
         },
         Moderate::SetPolicy { policy } => Moderation::SetPolicy { policy },
+        Moderate::OpenBreakouts { rooms } => {
+            let plans = rooms.into_iter().map(|it| message::BreakoutPlan {
+                name: it.name,
+                peers: it.peer_ids,
+            });
+            Moderation::Breakouts(BreakoutsRequest::Open(plans.collect()))
+        }
+        Moderate::AssignBreakout { peer_id, room_id } => {
+            let (peer, room) = (peer_id, room_id);
+            Moderation::Breakouts(BreakoutsRequest::Assign { peer, room })
+        }
+        Moderate::TellBreakouts { text } => Moderation::Breakouts(BreakoutsRequest::Tell { text }),
+        Moderate::CloseBreakouts { seconds } => {
+            Moderation::Breakouts(BreakoutsRequest::Close { seconds })
+        }
         Moderate::SetChatPolicy { policy } => Moderation::SetChatPolicy { policy },
     }
 }

@@ -6,6 +6,7 @@ use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
 use watersmeet_wire::params::{IceParameters, MediaKind, RtpCapabilities};
 
 use super::config::Config;
+use super::encode_breakouts::encode_breakout_notice;
 use super::encode_conversation::{conversation, encode_conversation_notice};
 use super::encode_media::{consumer_paused_type, encode_media_notice};
 use super::frame::frame;
@@ -100,6 +101,10 @@ pub(crate) fn encode_reply(state: &State, id: &Option<Value>, reply: &Reply) -> 
                 },
             )
         }
+        Reply::Resumed { last_request } => {
+            let last_request = last_request.clone();
+            frame("resumed", id, Resumed { last_request })
+        }
         Reply::Conversation(snapshot) => frame("conversation", id, conversation(snapshot)),
         Reply::Done => frame("done", id, Empty {}),
     }
@@ -188,6 +193,10 @@ fn encode_extended(state: &State, notice: &Notice) -> Option<String> {
         | Notice::Reaction { .. }
         | Notice::PollOpened(_)
         | Notice::PollChanged { .. } => return encode_conversation_notice(notice),
+        Notice::Breakouts(_) | Notice::BreakoutMoved(_) | Notice::BreakoutsClosed => {
+            return encode_breakout_notice(notice);
+        }
+        Notice::Moved(snapshot) => frame("moved", id, room_joined(state, snapshot)),
         Notice::JoinRequested(_)
         | Notice::JoinRequestResolved { .. }
         | Notice::Admitted(_)

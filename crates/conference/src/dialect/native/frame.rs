@@ -16,6 +16,14 @@ struct Frame<'a, T> {
     id: Option<&'a Value>,
 }
 
+/// Adds the number `seq` to a frame, which is a JSON object with fields.
+pub(crate) fn number_frame(frame: &str, seq: u64) -> String {
+    match frame.strip_prefix('{') {
+        Some(fields) => format!("{{\"seq\":{seq},{fields}"),
+        None => frame.to_owned(),
+    }
+}
+
 /// Writes a frame. Every payload can be written as JSON, so the fallback is never used.
 pub(super) fn frame(kind: &'static str, id: &Option<Value>, payload: impl Serialize) -> String {
     let frame = Frame {

@@ -3,9 +3,11 @@
 //!
 //! Ids from clients are plain text here: text that is not an id is "not found", not "malformed".
 
+mod breakouts;
 mod conversation;
 mod media_notices;
 mod moderation;
+mod resuming;
 mod room_notices;
 
 use serde::{Deserialize, Serialize};
@@ -13,9 +15,11 @@ use watersmeet_wire::params::{
     DtlsParameters, IceCandidate, IceParameters, MediaKind, RtpCapabilities, RtpParameters,
 };
 
+pub(super) use self::breakouts::*;
 pub(super) use self::conversation::*;
 pub(super) use self::media_notices::*;
 pub(super) use self::moderation::*;
+pub(super) use self::resuming::*;
 pub(super) use self::room_notices::*;
 use crate::message::{Direction, MediaSource, Policy, RemovalReason, Role, Sharing};
 use crate::turn::IceServer;
@@ -39,6 +43,8 @@ pub(super) struct JoinRoom {
     /// Secret of the client, at least 16 characters that nobody guesses and the same whenever it
     /// reconnects. Its participant takes the place of the one before, with the same role.
     pub resume: Option<String>,
+    /// Whether the client can resume its session over another connection. Needs `resume`.
+    pub resumable: Option<bool>,
 }
 
 /// `createTransport`

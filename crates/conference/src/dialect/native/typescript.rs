@@ -48,6 +48,8 @@ export interface Frame {
   type: string;
   payload: unknown;
   id?: string | number;
+  /** Number of the frame, from 1, in a session that can be resumed. */
+  seq?: number;
 }
 ";
 
@@ -92,7 +94,9 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<OpenPoll, Empty>("openPoll", "done", config),
         row::<Vote, Empty>("vote", "done", config),
         row::<ClosePoll, Empty>("closePoll", "done", config),
-        row::<Empty, Empty>("ping", "done", config),
+        row::<Ping, Empty>("ping", "done", config),
+        row::<ResumeSession, Resumed>("resumeSession", "resumed", config),
+        row::<EnterBreakout, RoomJoined>("enterBreakout", "roomJoined", config),
         row::<Empty, Empty>("requestToSpeak", "done", config),
         row::<Moderate, Empty>("moderate", "done", config),
     ]
@@ -122,6 +126,10 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
         ("serverClosing", ServerClosing::name(config)),
         ("waiting", Waiting::name(config)),
         ("admitted", RoomJoined::name(config)),
+        ("moved", RoomJoined::name(config)),
+        ("breakouts", Breakouts::name(config)),
+        ("breakoutMoved", BreakoutPerson::name(config)),
+        ("breakoutsClosed", Empty::name(config)),
         ("joinRequested", PeerRequest::name(config)),
         ("joinSettled", PeerRef::name(config)),
         ("speakRequested", PeerRequest::name(config)),
@@ -180,6 +188,9 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<ConsumerRef>(config),
         declaration::<SubjectRef>(config),
         declaration::<JoinRoom>(config),
+        declaration::<ResumeSession>(config),
+        declaration::<Resumed>(config),
+        declaration::<Ping>(config),
         declaration::<CreateTransport>(config),
         declaration::<ConnectTransport>(config),
         declaration::<Produce>(config),
@@ -231,6 +242,17 @@ fn declarations(config: &Config) -> Vec<String> {
     ]
 }
 
+/// Returns the declarations of the types of breakout rooms.
+fn breakout_declarations(config: &Config) -> Vec<String> {
+    vec![
+        declaration::<BreakoutPlan>(config),
+        declaration::<EnterBreakout>(config),
+        declaration::<BreakoutRoom>(config),
+        declaration::<BreakoutPerson>(config),
+        declaration::<Breakouts>(config),
+    ]
+}
+
 /// Returns the declarations of the types of chat, raised hands, reactions and polls.
 fn conversation_declarations(config: &Config) -> Vec<String> {
     vec![
@@ -258,8 +280,10 @@ fn conversation_declarations(config: &Config) -> Vec<String> {
 fn protocol() -> String {
     let config = &Config::new();
     let mut text = String::from(HEAD);
-    let conversation = conversation_declarations(config);
-    for declaration in declarations(config).into_iter().chain(conversation) {
+    let of_breakouts = breakout_declarations(config);
+    let of_conversation = conversation_declarations(config);
+    let all = declarations(config).into_iter();
+    for declaration in all.chain(of_breakouts).chain(of_conversation) {
         text.push_str(&declaration);
     }
     text.push_str("\n/** Every request with its payload and the payload of its reply. */\n");

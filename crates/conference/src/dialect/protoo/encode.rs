@@ -257,6 +257,7 @@ const fn error_code(refusal: &Refusal) -> u16 {
         Refusal::Forbidden | Refusal::NotInRoom | Refusal::RoomLocked | Refusal::Banned => 403,
         Refusal::UnknownType
         | Refusal::RoomNotFound
+        | Refusal::SessionNotFound
         | Refusal::ParticipantNotFound
         | Refusal::TransportNotFound
         | Refusal::ProducerNotFound
@@ -265,6 +266,7 @@ const fn error_code(refusal: &Refusal) -> u16 {
         Refusal::RoomExists
         | Refusal::AlreadyConnected
         | Refusal::NoPrivateMessages
+        | Refusal::NoBreakoutRooms(_)
         | Refusal::PollClosed => 409,
         Refusal::LimitReached(_) | Refusal::RateLimited => 429,
         Refusal::Internal => 500,

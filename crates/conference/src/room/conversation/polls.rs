@@ -1,8 +1,9 @@
 //! Polls of a room. Each person has one vote, which may be changed until the poll is closed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use watersmeet_wire::units::Map;
+use watersmeet_wire::units::{Map, Time};
 
 use crate::message::{Author, PollState, Refusal};
 
@@ -13,6 +14,9 @@ const POLLS_MAX: usize = 16;
 
 /// Upper bound of votes in a poll: more people than a room recognises.
 const VOTES_MAX: usize = 8_192;
+
+/// Shortest time between two notices of a poll's votes.
+pub(crate) const VOTES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A poll to start.
 #[derive(Debug)]
@@ -40,6 +44,10 @@ struct Poll {
     votes: Map<PersonId, usize>,
     /// Whether it has ended.
     is_closed: bool,
+    /// Whether votes or the end were not told yet.
+    is_changed: bool,
+    /// Earliest time at which a change is told.
+    told_from: Time,
 }
 
 /// Polls of a room, oldest first.
@@ -64,6 +72,8 @@ impl Polls {
             content,
             votes: Map::new(),
             is_closed: false,
+            is_changed: false,
+            told_from: Time::ZERO,
         });
         Ok(())
     }
@@ -86,6 +96,7 @@ impl Polls {
             return Err(Refusal::LimitReached("votes"));
         }
         poll.votes.insert(voter, option);
+        poll.is_changed = true;
         Ok(())
     }
 
@@ -104,6 +115,7 @@ impl Polls {
             return Err(Refusal::Forbidden);
         }
         poll.is_closed = true;
+        poll.is_changed = true;
         Ok(())
     }
 
@@ -116,6 +128,24 @@ impl Polls {
     pub(crate) fn state(&self, id: u64, reader: Option<PersonId>) -> Option<PollState> {
         let poll = self.polls.iter().find(|it| it.content.id == id);
         poll.map(|it| it.state(reader))
+    }
+
+    /// Returns the time at which a change of a poll is to be told; `None` when all are told.
+    pub(crate) fn due(&self) -> Option<Time> {
+        let changed = self.polls.iter().filter(|it| it.is_changed);
+        changed.map(|it| it.told_from).min()
+    }
+
+    /// Takes the polls whose changes are to be told now, as those who did not vote see them.
+    pub(crate) fn take_due(&mut self, now: Time) -> Vec<PollState> {
+        let due = self.polls.iter_mut();
+        let due = due.filter(|it| it.is_changed && it.told_from <= now);
+        let taken = due.map(|poll| {
+            poll.is_changed = false;
+            poll.told_from = now + VOTES_INTERVAL;
+            poll.state(None)
+        });
+        taken.collect()
     }
 
     fn find(&mut self, id: u64) -> Result<&mut Poll, Refusal> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use watersmeet_wire::params::MediaKind;
 
+use super::breakouts::BreakoutPlan;
 use crate::message::{ChatPolicy, Policy, Sharing};
 
 /// `moderate`: a decision of a host.
@@ -94,6 +95,28 @@ pub(crate) enum Moderate {
     SetPolicy {
         /// The new policy.
         policy: Policy,
+    },
+    /// Opens breakout rooms, and invites those who are assigned to them.
+    OpenBreakouts {
+        /// The rooms, 2 to 20.
+        rooms: Vec<BreakoutPlan>,
+    },
+    /// Assigns a participant of the main room to a breakout room.
+    AssignBreakout {
+        /// Id of the participant.
+        peer_id: String,
+        /// Name of the breakout room.
+        room_id: String,
+    },
+    /// Sends a chat message to everybody in the main room and its breakout rooms.
+    TellBreakouts {
+        /// Text of the message.
+        text: String,
+    },
+    /// Ends the breakout rooms: everybody returns to the main room.
+    CloseBreakouts {
+        /// Seconds until then, at most 300.
+        seconds: u32,
     },
     /// Changes who may write chat messages and start polls.
     SetChatPolicy {
