@@ -5,6 +5,7 @@ import type { App } from '../app';
 import type { Device, DeviceError } from '../capture';
 import { t } from '../i18n/translate';
 import type { Room } from '../room';
+import { keyOf, withKey, type ShortcutAction } from '../shortcuts';
 import { ReactionControl } from './ReactionControl';
 import { ShareControl } from './ShareControl';
 import { CameraIcon, HandIcon, LeaveIcon, MicIcon, SaveDataIcon, TuneIcon } from './icons';
@@ -18,7 +19,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
     <section class="controls" aria-label={t('controls.label')}>
       <Control
         label={microphoneLabel(isViewer, microphoneLive)}
-        shortcut="m"
+        shortcut="microphone"
         off={!microphoneLive}
         problem={microphoneProblem(app, isViewer)}
         unavailable={isViewer}
@@ -28,7 +29,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
       </Control>
       <Control
         label={cameraLabel(isViewer, app.saveData.value, cameraLive)}
-        shortcut="v"
+        shortcut="camera"
         off={!cameraLive}
         problem={problemText('camera', isViewer ? null : app.capture.cameraError.value)}
         unavailable={isViewer || app.saveData.value}
@@ -88,7 +89,7 @@ function problemText(device: Device, error: DeviceError | null): string {
 
 interface ControlProps {
   label: string;
-  shortcut?: string;
+  shortcut?: ShortcutAction;
   off?: boolean;
   /** State of a switch; absent for other buttons. */
   pressed?: boolean;
@@ -102,7 +103,7 @@ interface ControlProps {
 
 function Control({ label, shortcut, off = false, problem = '', unavailable = false, pressed, children, onClick }: ControlProps) {
   const id = useId();
-  const named = shortcut ? `${label} (${shortcut.toUpperCase()})` : label;
+  const named = shortcut ? withKey(label, shortcut) : label;
   return (
     <button
       type="button"
@@ -110,7 +111,7 @@ function Control({ label, shortcut, off = false, problem = '', unavailable = fal
       aria-label={label}
       aria-pressed={pressed}
       aria-disabled={unavailable}
-      aria-keyshortcuts={shortcut}
+      aria-keyshortcuts={shortcut && keyOf(shortcut)}
       aria-describedby={problem ? id : undefined}
       title={problem || named}
       onClick={onClick}

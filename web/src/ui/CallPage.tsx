@@ -6,7 +6,9 @@ import { CallLayout } from '../callLayout';
 import { formatNumber, t } from '../i18n/translate';
 import type { Notification } from '../notificationList';
 import type { Participant } from '../participant';
+import { PushToTalk } from '../pushToTalk';
 import type { Room } from '../room';
+import { keyOf, withKey, type ShortcutHandlers } from '../shortcuts';
 import { CallControls } from './CallControls';
 import { ChatButton } from './ChatButton';
 import { ConnectionBanner, ConnectionStatus } from './ConnectionStatus';
@@ -20,9 +22,11 @@ import { onDemand } from './onDemand';
 import { ParticipantsPanel } from './ParticipantsPanel';
 import { HostRequests } from './HostRequests';
 import { RemoteAudio } from './RemoteAudio';
+import { ShortcutSheet } from './ShortcutSheet';
 import { Stage } from './Stage';
 import { UnmuteRequest } from './UnmuteRequest';
 import { labelOf, notificationText } from './messages';
+import { useShortcuts } from './useShortcuts';
 
 const loadChatPanel = () => import('./ChatPanel').then(({ ChatPanel }) => ChatPanel);
 const ChatPanel = onDemand(loadChatPanel);
@@ -44,14 +48,16 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const layout = useMemo(() => new CallLayout(), [room]);
-  useShortcuts({
-    m: () => app.toggle('microphone'),
-    v: () => app.toggle('camera'),
-    p: togglePanel,
-    c: toggleChat,
-    h: () => hands.toggle(),
-    f: toggleFullScreen,
-  });
+  const sheetOpen = useSignal(false);
+  const shortcuts: ShortcutHandlers = {
+    ...useDeviceShortcuts(app),
+    hand: { press: () => hands.toggle() },
+    chat: { press: toggleChat },
+    participants: { press: togglePanel },
+    ...(document.fullscreenEnabled && { fullScreen: { press: toggleFullScreen } }),
+    sheet: { press: () => (sheetOpen.value = true) },
+  };
+  useShortcuts(shortcuts);
   useChatLoaded();
   const participants = room.participants.value;
   return (
@@ -63,7 +69,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
         </h1>
         <ConnectionStatus room={room} />
         <div class="bar-end">
-          <LayoutMenu layout={layout} />
+          <LayoutMenu layout={layout} openShortcuts={() => (sheetOpen.value = true)} />
           <CopyLinkButton link={app.link} />
           <ChatButton room={room} onClick={toggleChat} />
           <button
@@ -71,8 +77,8 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
             class="chip"
             aria-label={t('people.count', { count: participants.length + 1 })}
             aria-expanded={panelOpen.value}
-            aria-keyshortcuts="p"
-            title={`${t('people.title')} (P)`}
+            aria-keyshortcuts={keyOf('participants')}
+            title={withKey(t('people.title'), 'participants')}
             onClick={togglePanel}
           >
             <PeopleIcon />
@@ -98,6 +104,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
       </main>
       <CallControls app={app} room={room} openDevices={() => (devicesOpen.value = true)} />
       {devicesOpen.value && <DevicesDialog capture={app.capture} close={() => (devicesOpen.value = false)} />}
+      {sheetOpen.value && <ShortcutSheet handlers={shortcuts} close={() => (sheetOpen.value = false)} />}
       {app.leaveGuard.asking.value && <LeaveDialog guard={app.leaveGuard} />}
       {participants.map((participant) => (
         <Sounds key={participant.id} app={app} participant={participant} />
@@ -169,16 +176,14 @@ function NotificationButton({ room, notification }: { room: Room; notification: 
   );
 }
 
-/** Runs actions on single letters, except while the person types. */
-function useShortcuts(actions: Record<string, () => void>): void {
-  useEffect(() => {
-    const pressed = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement | null;
-      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-      if (target?.closest('input, select, textarea, dialog')) return;
-      actions[event.key.toLowerCase()]?.();
-    };
-    addEventListener('keydown', pressed);
-    return () => removeEventListener('keydown', pressed);
-  });
+function useDeviceShortcuts(app: App): ShortcutHandlers {
+  const pushToTalk = useMemo(
+    () => new PushToTalk({ isLive: () => app.microphoneLive.value, toggle: () => app.toggle('microphone') }),
+    [app],
+  );
+  return {
+    microphone: { press: () => app.toggle('microphone') },
+    talk: { press: () => pushToTalk.press(), release: () => pushToTalk.release() },
+    camera: { press: () => app.toggle('camera') },
+  };
 }

@@ -1,0 +1,57 @@
+/** Conveniences of a call: shortcuts, the screen's wake lock, media keys, the small window, and the choice of devices. */
+import { NO_MEDIA, expect, test } from './callFixture';
+
+/** Sound alone: video encoders are a load of which these tests need nothing. */
+const VOICE = { options: { camera: '0' } };
+
+test('somebody who is muted is heard for as long as Space is held', async ({ call }) => {
+  const ana = await call.join('ana', { options: { camera: '0', mic: '0' } });
+  const ben = await call.join('ben', VOICE);
+  const { keyboard } = ana.page;
+  const muted = ben.tileOf(ana).getByRole('img', { name: 'Muted' });
+  await expect(muted).toBeVisible();
+  await keyboard.down(' ');
+  await ben.expectAudioFrom(ana);
+  await expect(muted).toHaveCount(0);
+  await keyboard.up(' ');
+  await ben.expectSilenceFrom(ana);
+  await expect(muted).toBeVisible();
+  // A key that the page does not see released, because another window is in front, mutes too.
+  await keyboard.down(' ');
+  await expect(muted).toHaveCount(0);
+  await ana.page.evaluate(() => dispatchEvent(new Event('blur')));
+  await expect(muted).toBeVisible();
+  await keyboard.up(' ');
+});
+
+test('Space presses a focused button, and a space is typed, without unmuting', NO_MEDIA, async ({ call }) => {
+  const ana = await call.join('ana', { options: { mic: '0' } });
+  const { page } = ana;
+  const unmuteClicks = await page.evaluateHandle(() => {
+    const seen = { unmuted: 0 };
+    new MutationObserver(() => {
+      if (document.querySelector('[aria-label="Mute microphone"]')) seen.unmuted += 1;
+    }).observe(document.body, { subtree: true, attributes: true, childList: true });
+    return seen;
+  });
+  await page.getByRole('button', { name: 'Chat' }).focus();
+  await page.keyboard.press(' ');
+  const field = page.getByLabel('Write a message');
+  await field.pressSequentially('a b?m');
+  await expect(field).toHaveValue('a b?m');
+  expect(await unmuteClicks.evaluate(({ unmuted }) => unmuted)).toBe(0);
+});
+
+test('the sheet lists the shortcuts, and none acts while it is open', NO_MEDIA, async ({ call }) => {
+  const { page } = await call.join('ana');
+  await page.keyboard.press('?');
+  const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await expect(sheet.getByRole('term')).toHaveText(['M', 'Space', 'V', 'H', 'C', 'P', 'F', '?']);
+  await page.keyboard.press('m');
+  await page.keyboard.press('Escape');
+  await expect(sheet).toHaveCount(0);
+  await expect(page.getByRole('button', { name: 'Mute microphone' })).toBeVisible();
+  await page.getByRole('button', { name: 'Layout' }).click();
+  await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+  await expect(sheet).toBeVisible();
+});
