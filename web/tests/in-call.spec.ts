@@ -1,5 +1,5 @@
 /** Conveniences of a call: shortcuts, the screen's wake lock, media keys, the small window, and the choice of devices. */
-import { NO_MEDIA, expect, test } from './callFixture';
+import { NO_MEDIA, ROOM, expect, test } from './callFixture';
 
 /** Sound alone: video encoders are a load of which these tests need nothing. */
 const VOICE = { options: { camera: '0' } };
@@ -55,3 +55,44 @@ test('the sheet lists the shortcuts, and none acts while it is open', NO_MEDIA, 
   await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
   await expect(sheet).toBeVisible();
 });
+
+test('the screen stays on and media keys work for as long as the call lasts', NO_MEDIA, async ({ call }) => {
+  const ana = await call.open('ana', { room: ROOM, ...VOICE });
+  await ana.page.addInitScript(() => {
+    const { wakeLock, mediaSession } = navigator;
+    window.wakeLocks = [];
+    const request = wakeLock.request.bind(wakeLock);
+    wakeLock.request = async (type) => {
+      const sentinel = await request(type);
+      window.wakeLocks.push(sentinel);
+      return sentinel;
+    };
+    window.mediaKeys = {};
+    const setActionHandler = mediaSession.setActionHandler.bind(mediaSession);
+    mediaSession.setActionHandler = (action, handler) => {
+      setActionHandler(action, handler);
+      window.mediaKeys[action] = () => handler?.({ action });
+    };
+  });
+  await ana.reload();
+  const heldLocks = () => ana.page.evaluate(() => window.wakeLocks.filter(({ released }) => !released).length);
+  expect(await heldLocks()).toBe(0);
+  await ana.join();
+  const ben = await call.join('ben', VOICE);
+  await expect.poll(heldLocks).toBe(1);
+  await expect(ben.tileOf(ana).getByRole('img', { name: 'Muted' })).toHaveCount(0);
+  await ana.page.evaluate(() => window.mediaKeys['togglemicrophone']?.());
+  await expect(ben.tileOf(ana).getByRole('img', { name: 'Muted' })).toBeVisible();
+  await ana.page.evaluate(() => window.mediaKeys['hangup']?.());
+  await ben.expectTileGone(ana, 3_000);
+  await expect.poll(heldLocks).toBe(0);
+});
+
+declare global {
+  interface Window {
+    /** Wake locks that the page was granted. */
+    wakeLocks: WakeLockSentinel[];
+    /** What the page does on media keys, by action. */
+    mediaKeys: Record<string, () => void>;
+  }
+}
