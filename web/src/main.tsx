@@ -10,6 +10,7 @@ import './styles/pages.css';
 import './styles/call.css';
 import './styles/tiles.css';
 import './styles/dialogs.css';
+import './styles/small-window.css';
 
 const root = document.getElementById('app');
 // The room connects while the texts are loaded.

@@ -1,5 +1,5 @@
 /** Conveniences of a call: shortcuts, the screen's wake lock, media keys, the small window, and the choice of devices. */
-import { NO_MEDIA, ROOM, expect, test } from './callFixture';
+import { NO_MEDIA, ROOM, SMALL_CAMERA, expect, test } from './callFixture';
 
 /** Sound alone: video encoders are a load of which these tests need nothing. */
 const VOICE = { options: { camera: '0' } };
@@ -86,6 +86,28 @@ test('the screen stays on and media keys work for as long as the call lasts', NO
   await ana.page.evaluate(() => window.mediaKeys['hangup']?.());
   await ben.expectTileGone(ana, 3_000);
   await expect.poll(heldLocks).toBe(0);
+});
+
+test('the small window shows who speaks, with buttons to mute and to leave', async ({ call }) => {
+  const ana = await call.join('ana', VOICE);
+  const ben = await call.join('ben', SMALL_CAMERA);
+  await expect(ana.tileOf(ben)).toBeVisible();
+  await ana.page.getByRole('button', { name: 'Layout' }).click();
+  const opening = ana.page.context().waitForEvent('page');
+  await ana.page.getByRole('button', { name: 'Small window on top' }).click();
+  const small = await opening;
+  const video = small.getByLabel("ben's camera", { exact: true });
+  await expect.poll(() => video.evaluate((it: HTMLVideoElement) => it.videoWidth > 0 && it.currentTime > 0.5)).toBe(true);
+  // Styles apply: the picture fills the window, which they would leave at its own size.
+  const width = await small.evaluate(() => innerWidth);
+  expect((await small.getByRole('figure', { name: 'ben' }).boundingBox())?.width).toBe(width);
+  await small.getByRole('button', { name: 'Mute microphone' }).click();
+  await expect(ben.tileOf(ana).getByRole('img', { name: 'Muted' })).toBeVisible();
+  await expect(small.getByRole('button', { name: 'Unmute microphone' })).toBeVisible();
+  const closed = small.waitForEvent('close');
+  await small.getByRole('button', { name: 'Leave' }).click();
+  await ben.expectTileGone(ana, 3_000);
+  await closed;
 });
 
 declare global {

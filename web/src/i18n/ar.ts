@@ -242,6 +242,8 @@ const AR: Catalogue = {
   'layout.hideOwn': 'إخفاء مربعي',
   'layout.fullScreen': 'ملء الشاشة',
   'layout.leaveFullScreen': 'الخروج من ملء الشاشة',
+  'layout.smallWindow': 'نافذة صغيرة في المقدمة',
+  'layout.closeSmallWindow': 'إغلاق النافذة الصغيرة',
   'layout.page': 'الصفحة {page, number} من {pages, number}',
   'layout.previousPage': 'الصفحة السابقة',
   'layout.nextPage': 'الصفحة التالية',

@@ -265,6 +265,8 @@ const DE: Catalogue = {
   'layout.hideOwn': 'Meine Kachel ausblenden',
   'layout.fullScreen': 'Vollbild',
   'layout.leaveFullScreen': 'Vollbild verlassen',
+  'layout.smallWindow': 'Kleines Fenster im Vordergrund',
+  'layout.closeSmallWindow': 'Kleines Fenster schließen',
   'layout.page': 'Seite {page, number} von {pages, number}',
   'layout.previousPage': 'Vorherige Seite',
   'layout.nextPage': 'Nächste Seite',

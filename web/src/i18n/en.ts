@@ -277,6 +277,8 @@ export const EN = {
   'layout.hideOwn': 'Hide my tile',
   'layout.fullScreen': 'Full screen',
   'layout.leaveFullScreen': 'Leave the full screen',
+  'layout.smallWindow': 'Small window on top',
+  'layout.closeSmallWindow': 'Close the small window',
   'layout.page': 'Page {page, number} of {pages, number}',
   'layout.previousPage': 'Previous page',
   'layout.nextPage': 'Next page',

@@ -251,6 +251,8 @@ const ES: Catalogue = {
   'layout.hideOwn': 'Ocultar mi recuadro',
   'layout.fullScreen': 'Pantalla completa',
   'layout.leaveFullScreen': 'Salir de pantalla completa',
+  'layout.smallWindow': 'Ventana pequeña siempre visible',
+  'layout.closeSmallWindow': 'Cerrar la ventana pequeña',
   'layout.page': 'Página {page, number} de {pages, number}',
   'layout.previousPage': 'Página anterior',
   'layout.nextPage': 'Página siguiente',

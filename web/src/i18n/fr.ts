@@ -258,6 +258,8 @@ const FR: Catalogue = {
   'layout.hideOwn': 'Masquer ma vignette',
   'layout.fullScreen': 'Plein écran',
   'layout.leaveFullScreen': 'Quitter le plein écran',
+  'layout.smallWindow': 'Petite fenêtre au premier plan',
+  'layout.closeSmallWindow': 'Fermer la petite fenêtre',
   'layout.page': 'Page {page, number} sur {pages, number}',
   'layout.previousPage': 'Page précédente',
   'layout.nextPage': 'Page suivante',

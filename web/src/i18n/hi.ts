@@ -241,6 +241,8 @@ const HI: Catalogue = {
   'layout.hideOwn': 'मेरी टाइल छिपाएँ',
   'layout.fullScreen': 'पूरी स्क्रीन',
   'layout.leaveFullScreen': 'पूरी स्क्रीन से बाहर आएँ',
+  'layout.smallWindow': 'सबसे ऊपर छोटी विंडो',
+  'layout.closeSmallWindow': 'छोटी विंडो बंद करें',
   'layout.page': 'पेज {pages, number} में से {page, number}',
   'layout.previousPage': 'पिछला पेज',
   'layout.nextPage': 'अगला पेज',

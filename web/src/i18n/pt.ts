@@ -251,6 +251,8 @@ const PT: Catalogue = {
   'layout.hideOwn': 'Ocultar meu quadro',
   'layout.fullScreen': 'Tela cheia',
   'layout.leaveFullScreen': 'Sair da tela cheia',
+  'layout.smallWindow': 'Janela pequena sempre visível',
+  'layout.closeSmallWindow': 'Fechar a janela pequena',
   'layout.page': 'Página {page, number} de {pages, number}',
   'layout.previousPage': 'Página anterior',
   'layout.nextPage': 'Próxima página',

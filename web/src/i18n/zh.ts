@@ -232,6 +232,8 @@ const ZH: Catalogue = {
   'layout.hideOwn': '隐藏我的画面',
   'layout.fullScreen': '全屏',
   'layout.leaveFullScreen': '退出全屏',
+  'layout.smallWindow': '置顶小窗口',
+  'layout.closeSmallWindow': '关闭小窗口',
   'layout.page': '第 {page, number} 页，共 {pages, number} 页',
   'layout.previousPage': '上一页',
   'layout.nextPage': '下一页',

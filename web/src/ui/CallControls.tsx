@@ -13,20 +13,10 @@ import { deviceErrorText } from './messages';
 
 export function CallControls({ app, room, openDevices }: { app: App; room: Room; openDevices(): void }) {
   const isViewer = room.role.value === 'viewer';
-  const microphoneLive = app.microphoneLive.value;
   const cameraLive = app.cameraLive.value;
   return (
     <section class="controls" aria-label={t('controls.label')}>
-      <Control
-        label={microphoneLabel(isViewer, microphoneLive)}
-        shortcut="microphone"
-        off={!microphoneLive}
-        problem={microphoneProblem(app, isViewer)}
-        unavailable={isViewer}
-        onClick={() => app.toggle('microphone')}
-      >
-        <MicIcon off={!microphoneLive} />
-      </Control>
+      <MicrophoneControl app={app} isViewer={isViewer} />
       <Control
         label={cameraLabel(isViewer, app.saveData.value, cameraLive)}
         shortcut="camera"
@@ -57,11 +47,33 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
           <TuneIcon />
         </Control>
       )}
-      <button type="button" class="leave" aria-label={t('controls.leave')} title={t('controls.leave')} onClick={() => app.leave()}>
-        <LeaveIcon />
-        <span>{t('controls.leave')}</span>
-      </button>
+      <LeaveButton app={app} />
     </section>
+  );
+}
+
+export function MicrophoneControl({ app, isViewer }: { app: App; isViewer: boolean }) {
+  const isLive = app.microphoneLive.value;
+  return (
+    <Control
+      label={microphoneLabel(isViewer, isLive)}
+      shortcut="microphone"
+      off={!isLive}
+      problem={microphoneProblem(app, isViewer)}
+      unavailable={isViewer}
+      onClick={() => app.toggle('microphone')}
+    >
+      <MicIcon off={!isLive} />
+    </Control>
+  );
+}
+
+export function LeaveButton({ app }: { app: App }) {
+  return (
+    <button type="button" class="leave" aria-label={t('controls.leave')} title={t('controls.leave')} onClick={() => app.leave()}>
+      <LeaveIcon />
+      <span>{t('controls.leave')}</span>
+    </button>
   );
 }
 

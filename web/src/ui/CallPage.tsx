@@ -23,6 +23,7 @@ import { ParticipantsPanel } from './ParticipantsPanel';
 import { HostRequests } from './HostRequests';
 import { RemoteAudio } from './RemoteAudio';
 import { ShortcutSheet } from './ShortcutSheet';
+import { useSmallWindow } from './SmallWindow';
 import { Stage } from './Stage';
 import { UnmuteRequest } from './UnmuteRequest';
 import { labelOf, notificationText } from './messages';
@@ -48,6 +49,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const layout = useMemo(() => new CallLayout(), [room]);
+  const smallWindow = useSmallWindow({ app, room, layout });
   const sheetOpen = useSignal(false);
   const shortcuts: ShortcutHandlers = {
     ...useDeviceShortcuts(app),
@@ -69,7 +71,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
         </h1>
         <ConnectionStatus room={room} />
         <div class="bar-end">
-          <LayoutMenu layout={layout} openShortcuts={() => (sheetOpen.value = true)} />
+          <LayoutMenu layout={layout} smallWindow={smallWindow} openShortcuts={() => (sheetOpen.value = true)} />
           <CopyLinkButton link={app.link} />
           <ChatButton room={room} onClick={toggleChat} />
           <button
