@@ -20,6 +20,7 @@ import { Capture, type Device } from './capture';
 import { createRoom } from './createRoom';
 import { LeaveGuard } from './leaveGuard';
 import { mediaFactory } from './media';
+import { CallMediaSession } from './mediaSession';
 import { OtherTabs } from './otherTabs';
 import {
   PERSON_NAME_MAX,
@@ -40,6 +41,7 @@ import { Room, type JoinFailure } from './room';
 import { generateRoomTitle } from './roomNames';
 import { ScreenCapture } from './screenCapture';
 import { SignallingSocket } from './signallingSocket';
+import { ScreenWakeLock } from './wakeLock';
 
 export type PageName = 'landing' | 'lobby' | 'call' | 'left' | 'notFound';
 
@@ -73,6 +75,12 @@ export class App {
 
   private readonly options: PageOptions;
   private readonly createMedia = mediaFactory();
+  private readonly wakeLock = new ScreenWakeLock();
+  private readonly mediaSession = new CallMediaSession({
+    toggleMicrophone: () => this.toggle('microphone'),
+    toggleCamera: () => this.toggle('camera'),
+    leave: () => this.leave(),
+  });
   /** Room of the lobby, which is connected already when the person joins. */
   private preparedRoom: Room | null = null;
   private stopObservingRoom: () => void = () => undefined;
@@ -342,9 +350,12 @@ export class App {
       const isInCall = this.page.value === 'call';
       untracked(() => {
         this.leaveGuard.setActive(isInCall);
+        this.wakeLock.setActive(isInCall);
+        this.mediaSession.setActive(isInCall);
         if (!isInCall) this.otherTabs.leave();
       });
     });
+    effect(() => this.mediaSession.setDevices(this.microphoneLive.value, this.cameraLive.value));
     effect(() => {
       savePersonSettings({
         name: this.name.value,

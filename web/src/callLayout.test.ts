@@ -163,3 +163,41 @@ test('the own tile can be hidden, but not when nobody else is there', () => {
   call.participants.length = 0;
   expect(call.order()).toEqual(['own']);
 });
+
+describe('the small window', () => {
+  const featured = (call: FakeCall) => call.arrange().featured?.key;
+
+  test('shows the large tile, or else who speaks or spoke last', () => {
+    const call = new FakeCall(3);
+    expect(featured(call)).toBe('person p0');
+    call.speaker = 'p2';
+    expect(featured(call)).toBe('person p2');
+    call.speaker = null;
+    expect(featured(call)).toBe('person p2');
+    call.layout.togglePin('person p1');
+    expect(featured(call)).toBe('person p1');
+  });
+
+  test('shows a shared screen, unless it is our own', () => {
+    const call = new FakeCall(2);
+    call.add(call.participants[1], 'screen');
+    expect(featured(call)).toBe('screen p1 screen');
+    const ownScreens = [{ id: 's', video: {}, audio: null, content: 'text' }] as unknown as CallContents['ownScreens'];
+    call.layout.togglePin('own screen s');
+    const { participants, speaker, spotlight } = call;
+    expect(call.layout.arrange({ participants, ownScreens, speaker, spotlight }, DESKTOP, 12).featured?.key).toBe('person p0');
+  });
+
+  test('shows nobody where nobody else is', () => {
+    expect(featured(new FakeCall(0))).toBeUndefined();
+  });
+
+  test('makes the server send what it shows, also of another page', () => {
+    const call = new FakeCall(40);
+    call.layout.page.value = 1;
+    const [first = ''] = call.participants[0]?.producers.value.map(({ id }) => id) ?? [];
+    expect(call.heights().get(first)).toBeUndefined();
+    call.layout.smallWindowHeight.value = 320;
+    expect(call.heights().get(first)).toBe(320);
+  });
+});

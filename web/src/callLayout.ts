@@ -41,6 +41,8 @@ export interface Stage extends StageLayout {
   contents: StageTile[];
   /** Key of the large tile; null for a grid. */
   mainKey: string | null;
+  /** The tile that a small window shows: the large one, or else who speaks; null without others. */
+  featured: StageTile | null;
 }
 
 export class CallLayout {
@@ -51,6 +53,10 @@ export class CallLayout {
   readonly isOwnTileHidden = signal(false);
   /** Key of the tile that fills the whole screen; null without one. */
   readonly fullScreen = signal<string | null>(null);
+  /** The tile that the small window shows, as arranged last; null without others. */
+  readonly featured = signal<StageTile | null>(null);
+  /** Height of the small window in CSS pixels; 0 while it is closed. */
+  readonly smallWindowHeight = signal(0);
 
   private readonly order = new TileOrder();
   private speakerKey: string | null = null;
@@ -86,7 +92,7 @@ export class CallLayout {
     });
     let layout = layoutStage(stage(), viewport, gap);
     if (this.bringSpeakerForward(layout, contents)) layout = layoutStage(stage(), viewport, gap);
-    return { ...layout, contents, mainKey: this.mainKey };
+    return { ...layout, contents, mainKey: this.mainKey, featured: this.chooseFeatured(main, contents, keys) };
   }
 
   private recordSpeaker(speaker: string | null, contents: readonly StageTile[]): void {
@@ -104,8 +110,19 @@ export class CallLayout {
     if (chosen || mode === 'grid') return chosen;
     const screen = contents.findLast(({ kind }) => kind === 'screen');
     if (screen || mode === 'auto') return screen ?? null;
-    const isPerson = (key: string) => byKey(key)?.kind === 'person';
-    return byKey(this.speakerKey) ?? byKey(keys.find(isPerson));
+    return this.chooseSpeaker(contents, keys);
+  }
+
+  /** Returns who speaks or spoke last, or else the first participant. */
+  private chooseSpeaker(contents: readonly StageTile[], keys: readonly string[]): StageTile | null {
+    const people = contents.filter(({ kind }) => kind === 'person');
+    const byKey = (key: string) => people.find((it) => it.key === key);
+    return (this.speakerKey && byKey(this.speakerKey)) || keys.map(byKey).find(Boolean) || null;
+  }
+
+  /** An own screen would show the small window in itself. */
+  private chooseFeatured(main: StageTile | null, contents: readonly StageTile[], keys: readonly string[]): StageTile | null {
+    return main && main.kind !== 'own-screen' ? main : this.chooseSpeaker(contents, keys);
   }
 
   /** Makes the first page show who speaks. Returns whether that changed the order. */
@@ -120,24 +137,39 @@ export class CallLayout {
   }
 
   /** Returns the height in device pixels at which each video of others is shown, by producer id. */
-  shownHeights({ tiles, contents }: Stage, screen: Size, pixelRatio: number): Map<string, number> {
+  shownHeights({ tiles, contents, featured }: Stage, screen: Size, pixelRatio: number): Map<string, number> {
     const heights = new Map<string, number>();
     for (const content of contents) {
       const tile = tiles.find(({ key }) => key === content.key);
-      const producer = content.kind === 'person' ? content.participant.camera.value : content.kind === 'screen' ? content.producer : null;
+      const producer = producerOf(content);
       if (!tile || !producer) continue;
       const height = heightIn(this.fullScreen.value === tile.key ? screen : tile.rect, content);
       heights.set(producer.id, Math.round(height * pixelRatio));
+    }
+    const inSmallWindow = this.smallWindowHeight.value > 0 ? producerOf(featured) : null;
+    if (inSmallWindow) {
+      const height = Math.round(this.smallWindowHeight.value * pixelRatio);
+      heights.set(inSmallWindow.id, Math.max(height, heights.get(inSmallWindow.id) ?? 0));
     }
     return heights;
   }
 
   /** Returns the video that the person has pinned, by producer id; null without one. */
   pinnedProducer({ contents }: Stage): string | null {
-    const content = contents.find(({ key }) => key === this.pinned.value);
-    if (content?.kind === 'screen') return content.producer.id;
-    return content?.kind === 'person' ? (content.participant.camera.value?.id ?? null) : null;
+    return producerOf(contents.find(({ key }) => key === this.pinned.value))?.id ?? null;
   }
+}
+
+/** Returns the video of others that a tile shows; null without one. */
+function producerOf(tile: StageTile | null | undefined): RemoteProducer | null {
+  if (tile?.kind === 'screen') return tile.producer;
+  return tile?.kind === 'person' ? tile.participant.camera.value : null;
+}
+
+/** Returns the video of others that a tile shows, if it is on and the server sends it. */
+export function videoOf(tile: StageTile | null): RemoteProducer | null {
+  const producer = producerOf(tile);
+  return producer && !producer.paused.value && !producer.heldBack.value ? producer : null;
 }
 
 /** A screen is shown whole; a camera fills its tile. */

@@ -5,6 +5,7 @@ import type { App } from '../app';
 import type { Device, DeviceError } from '../capture';
 import { t } from '../i18n/translate';
 import type { Room } from '../room';
+import { keyOf, withKey, type ShortcutAction } from '../shortcuts';
 import { ReactionControl } from './ReactionControl';
 import { ShareControl } from './ShareControl';
 import { CameraIcon, HandIcon, LeaveIcon, MicIcon, SaveDataIcon, TuneIcon } from './icons';
@@ -12,23 +13,13 @@ import { deviceErrorText } from './messages';
 
 export function CallControls({ app, room, openDevices }: { app: App; room: Room; openDevices(): void }) {
   const isViewer = room.role.value === 'viewer';
-  const microphoneLive = app.microphoneLive.value;
   const cameraLive = app.cameraLive.value;
   return (
     <section class="controls" aria-label={t('controls.label')}>
-      <Control
-        label={microphoneLabel(isViewer, microphoneLive)}
-        shortcut="m"
-        off={!microphoneLive}
-        problem={microphoneProblem(app, isViewer)}
-        unavailable={isViewer}
-        onClick={() => app.toggle('microphone')}
-      >
-        <MicIcon off={!microphoneLive} />
-      </Control>
+      <MicrophoneControl app={app} isViewer={isViewer} />
       <Control
         label={cameraLabel(isViewer, app.saveData.value, cameraLive)}
-        shortcut="v"
+        shortcut="camera"
         off={!cameraLive}
         problem={problemText('camera', isViewer ? null : app.capture.cameraError.value)}
         unavailable={isViewer || app.saveData.value}
@@ -56,11 +47,33 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
           <TuneIcon />
         </Control>
       )}
-      <button type="button" class="leave" aria-label={t('controls.leave')} title={t('controls.leave')} onClick={() => app.leave()}>
-        <LeaveIcon />
-        <span>{t('controls.leave')}</span>
-      </button>
+      <LeaveButton app={app} />
     </section>
+  );
+}
+
+export function MicrophoneControl({ app, isViewer }: { app: App; isViewer: boolean }) {
+  const isLive = app.microphoneLive.value;
+  return (
+    <Control
+      label={microphoneLabel(isViewer, isLive)}
+      shortcut="microphone"
+      off={!isLive}
+      problem={microphoneProblem(app, isViewer)}
+      unavailable={isViewer}
+      onClick={() => app.toggle('microphone')}
+    >
+      <MicIcon off={!isLive} />
+    </Control>
+  );
+}
+
+export function LeaveButton({ app }: { app: App }) {
+  return (
+    <button type="button" class="leave" aria-label={t('controls.leave')} title={t('controls.leave')} onClick={() => app.leave()}>
+      <LeaveIcon />
+      <span>{t('controls.leave')}</span>
+    </button>
   );
 }
 
@@ -88,7 +101,7 @@ function problemText(device: Device, error: DeviceError | null): string {
 
 interface ControlProps {
   label: string;
-  shortcut?: string;
+  shortcut?: ShortcutAction;
   off?: boolean;
   /** State of a switch; absent for other buttons. */
   pressed?: boolean;
@@ -102,7 +115,7 @@ interface ControlProps {
 
 function Control({ label, shortcut, off = false, problem = '', unavailable = false, pressed, children, onClick }: ControlProps) {
   const id = useId();
-  const named = shortcut ? `${label} (${shortcut.toUpperCase()})` : label;
+  const named = shortcut ? withKey(label, shortcut) : label;
   return (
     <button
       type="button"
@@ -110,7 +123,7 @@ function Control({ label, shortcut, off = false, problem = '', unavailable = fal
       aria-label={label}
       aria-pressed={pressed}
       aria-disabled={unavailable}
-      aria-keyshortcuts={shortcut}
+      aria-keyshortcuts={shortcut && keyOf(shortcut)}
       aria-describedby={problem ? id : undefined}
       title={problem || named}
       onClick={onClick}

@@ -6,8 +6,10 @@ import { CallLayout } from '../callLayout';
 import { formatNumber, t } from '../i18n/translate';
 import type { Notification } from '../notificationList';
 import type { Participant } from '../participant';
+import { PushToTalk } from '../pushToTalk';
 import type { Room } from '../room';
 import { BreakoutBanner } from './BreakoutBanner';
+import { keyOf, withKey, type ShortcutHandlers } from '../shortcuts';
 import { CallControls } from './CallControls';
 import { ChatButton } from './ChatButton';
 import { ConnectionBanner, ConnectionStatus } from './ConnectionStatus';
@@ -21,9 +23,12 @@ import { onDemand } from './onDemand';
 import { ParticipantsPanel } from './ParticipantsPanel';
 import { HostRequests } from './HostRequests';
 import { RemoteAudio } from './RemoteAudio';
+import { ShortcutSheet } from './ShortcutSheet';
+import { useSmallWindow } from './SmallWindow';
 import { Stage } from './Stage';
 import { UnmuteRequest } from './UnmuteRequest';
 import { labelOf, notificationText } from './messages';
+import { useShortcuts } from './useShortcuts';
 
 const loadChatPanel = () => import('./ChatPanel').then(({ ChatPanel }) => ChatPanel);
 const ChatPanel = onDemand(loadChatPanel);
@@ -51,14 +56,17 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), []);
   const layout = useMemo(() => new CallLayout(), [room]);
-  useShortcuts({
-    m: () => app.toggle('microphone'),
-    v: () => app.toggle('camera'),
-    p: togglePanel,
-    c: toggleChat,
-    h: () => hands.toggle(),
-    f: toggleFullScreen,
-  });
+  const smallWindow = useSmallWindow({ app, room, layout });
+  const sheetOpen = useSignal(false);
+  const shortcuts: ShortcutHandlers = {
+    ...useDeviceShortcuts(app),
+    hand: { press: () => hands.toggle() },
+    chat: { press: toggleChat },
+    participants: { press: togglePanel },
+    ...(document.fullscreenEnabled && { fullScreen: { press: toggleFullScreen } }),
+    sheet: { press: () => (sheetOpen.value = true) },
+  };
+  useShortcuts(shortcuts);
   useChatLoaded();
   const participants = room.participants.value;
   return (
@@ -72,7 +80,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
           <ConnectionStatus room={room} />
         </div>
         <div class="bar-end">
-          <LayoutMenu layout={layout} />
+          <LayoutMenu layout={layout} smallWindow={smallWindow} openShortcuts={() => (sheetOpen.value = true)} />
           <CopyLinkButton link={app.link} />
           <ChatButton room={room} onClick={toggleChat} />
           <button
@@ -80,8 +88,8 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
             class="chip"
             aria-label={t('people.count', { count: participants.length + 1 })}
             aria-expanded={panelOpen.value}
-            aria-keyshortcuts="p"
-            title={`${t('people.title')} (P)`}
+            aria-keyshortcuts={keyOf('participants')}
+            title={withKey(t('people.title'), 'participants')}
             onClick={togglePanel}
           >
             <PeopleIcon />
@@ -118,6 +126,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
       {breakoutsOpen.value && room.role.value === 'host' && (
         <BreakoutDialog room={room} close={() => (breakoutsOpen.value = false)} onFailure={failToOpenBreakouts} />
       )}
+      {sheetOpen.value && <ShortcutSheet handlers={shortcuts} close={() => (sheetOpen.value = false)} />}
       {app.leaveGuard.asking.value && <LeaveDialog guard={app.leaveGuard} />}
       {participants.map((participant) => (
         <Sounds key={participant.id} app={app} participant={participant} />
@@ -189,16 +198,14 @@ function NotificationButton({ room, notification }: { room: Room; notification: 
   );
 }
 
-/** Runs actions on single letters, except while the person types. */
-function useShortcuts(actions: Record<string, () => void>): void {
-  useEffect(() => {
-    const pressed = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement | null;
-      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-      if (target?.closest('input, select, textarea, dialog')) return;
-      actions[event.key.toLowerCase()]?.();
-    };
-    addEventListener('keydown', pressed);
-    return () => removeEventListener('keydown', pressed);
-  });
+function useDeviceShortcuts(app: App): ShortcutHandlers {
+  const pushToTalk = useMemo(
+    () => new PushToTalk({ isLive: () => app.microphoneLive.value, toggle: () => app.toggle('microphone') }),
+    [app],
+  );
+  return {
+    microphone: { press: () => app.toggle('microphone') },
+    talk: { press: () => pushToTalk.press(), release: () => pushToTalk.release() },
+    camera: { press: () => app.toggle('camera') },
+  };
 }

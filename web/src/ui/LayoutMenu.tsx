@@ -1,12 +1,21 @@
-/** Menu of the layouts of a call: how tiles are arranged, hiding the own one, and the full screen. */
-import type { CallLayout, LayoutMode } from '../callLayout';
+/** Menu of the layouts of a call: how tiles are arranged, hiding the own one, the full screen, the small window, and the keyboard shortcuts. */
+import { videoOf, type CallLayout, type LayoutMode } from '../callLayout';
 import { t } from '../i18n/translate';
+import type { PictureInPicture } from '../pictureInPicture';
 import { LayoutIcon } from './icons';
 import { Popover } from './Popover';
 
 const MODES: LayoutMode[] = ['auto', 'grid', 'speaker'];
 
-export function LayoutMenu({ layout }: { layout: CallLayout }) {
+interface LayoutMenuProps {
+  layout: CallLayout;
+  smallWindow: PictureInPicture;
+  openShortcuts(): void;
+}
+
+export function LayoutMenu({ layout, smallWindow, openShortcuts }: LayoutMenuProps) {
+  // A window of kind `video` cannot open without a picture.
+  const hasNoPicture = smallWindow.kind === 'video' && !smallWindow.size.value && !videoOf(layout.featured.value)?.track.value;
   return (
     <Popover label={t('layout.title')} class="chip" icon={<LayoutIcon />}>
       {(close) => (
@@ -48,6 +57,30 @@ export function LayoutMenu({ layout }: { layout: CallLayout }) {
               {t(document.fullscreenElement ? 'layout.leaveFullScreen' : 'layout.fullScreen')}
             </button>
           )}
+          {smallWindow.kind && (
+            <button
+              type="button"
+              class="button"
+              aria-disabled={hasNoPicture}
+              onClick={() => {
+                if (hasNoPicture) return;
+                smallWindow.toggle();
+                close();
+              }}
+            >
+              {t(smallWindow.size.value ? 'layout.closeSmallWindow' : 'layout.smallWindow')}
+            </button>
+          )}
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              close();
+              openShortcuts();
+            }}
+          >
+            {t('shortcuts.title')}
+          </button>
         </>
       )}
     </Popover>

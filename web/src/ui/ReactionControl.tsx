@@ -2,6 +2,7 @@
 import { t } from '../i18n/translate';
 import { REACTIONS } from '../reactions';
 import type { Room } from '../room';
+import { keyOf } from '../shortcuts';
 import { HandIcon } from './icons';
 import { Popover } from './Popover';
 
@@ -15,7 +16,7 @@ export function ReactionControl({ room }: { room: Room }) {
           <button
             type="button"
             class={`button ${isRaised ? '' : 'primary'}`}
-            aria-keyshortcuts="h"
+            aria-keyshortcuts={keyOf('hand')}
             onClick={() => {
               conversation.hands.toggle();
               close();

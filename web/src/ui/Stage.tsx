@@ -2,16 +2,15 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { App } from '../app';
-import { OWN_KEY, type CallLayout, type Stage as StageState, type StageTile } from '../callLayout';
+import { OWN_KEY, type CallLayout, type Stage as StageState } from '../callLayout';
 import { currentLanguage, formatNumber, t } from '../i18n/translate';
 import { LANGUAGES } from '../i18n/languages';
 import type { Room } from '../room';
-import { mirrorLayout, type PlacedTile, type Size } from '../tileLayout';
+import { mirrorLayout, type Size } from '../tileLayout';
 import { AloneCard } from './AloneCard';
+import { ContentTile } from './ContentTile';
 import { NextIcon, PreviousIcon } from './icons';
 import { OwnTile } from './OwnTile';
-import { ParticipantTile } from './ParticipantTile';
-import { OwnScreenTile, ScreenTile } from './ScreenTile';
 
 const GAP = 12;
 const GAP_SMALL = 8;
@@ -38,6 +37,7 @@ export function Stage({ app, room, layout }: StageProps) {
   const stage = LANGUAGES[currentLanguage()].direction === 'rtl' ? mirrorLayout(arranged, size.width) : arranged;
   useShown(room, layout, stage);
   useFullScreen(layout);
+  useEffect(() => void (layout.featured.value = stage.featured));
   const own = stage.tiles.find(({ key }) => key === OWN_KEY);
   // With breakout rooms, people are elsewhere in the meeting, and the link brings nobody to this room.
   const isAlone = participants.length === 0 && room.status.value === 'live' && !room.breakouts.state.value;
@@ -52,23 +52,6 @@ export function Stage({ app, room, layout }: StageProps) {
       {isAlone && <AloneCard app={app} room={room} />}
     </section>
   );
-}
-
-interface ContentTileProps extends StageProps {
-  content: StageTile;
-  place: PlacedTile;
-  isMain: boolean;
-}
-
-function ContentTile({ app, room, layout, content, place, isMain }: ContentTileProps) {
-  switch (content.kind) {
-    case 'person':
-      return <ParticipantTile app={app} room={room} layout={layout} participant={content.participant} place={place} isMain={isMain} />;
-    case 'screen':
-      return <ScreenTile room={room} layout={layout} participant={content.participant} producer={content.producer} place={place} isMain={isMain} />;
-    case 'own-screen':
-      return <OwnScreenTile app={app} screen={content.screen} place={place} />;
-  }
 }
 
 function Pager({ layout, stage: { page, pages, pager } }: { layout: CallLayout; stage: StageState }) {
