@@ -33,7 +33,7 @@ export type NotificationContent =
   | { code: 'mutedAll' | 'sharingStopped' | 'onlyHostsShare' | 'spotlit' | 'spotlightEnded' }
   | { code: 'roleChanged'; role: Role | 'retired' }
   | { code: 'muted'; device: Device }
-  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'saveDataOffer' | 'hostsAsked' }
+  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'statsNotLoaded' | 'saveDataOffer' | 'hostsAsked' }
   | { code: 'serverClosing'; seconds: number }
   | { code: 'hostsNotAsked' | 'actionFailed'; reason: FailureReason }
   | { code: 'screenFailed'; error: ScreenError }

@@ -1,4 +1,4 @@
-/** Menu of the layouts of a call: how tiles are arranged, hiding the own one, and the full screen. */
+/** Menu of what a call shows: how tiles are arranged, hiding the own one, the full screen, and the statistics. */
 import type { CallLayout, LayoutMode } from '../callLayout';
 import { t } from '../i18n/translate';
 import { LayoutIcon } from './icons';
@@ -6,7 +6,7 @@ import { Popover } from './Popover';
 
 const MODES: LayoutMode[] = ['auto', 'grid', 'speaker'];
 
-export function LayoutMenu({ layout }: { layout: CallLayout }) {
+export function LayoutMenu({ layout, showStats }: { layout: CallLayout; showStats(): void }) {
   return (
     <Popover label={t('layout.title')} class="chip" icon={<LayoutIcon />}>
       {(close) => (
@@ -48,6 +48,17 @@ export function LayoutMenu({ layout }: { layout: CallLayout }) {
               {t(document.fullscreenElement ? 'layout.leaveFullScreen' : 'layout.fullScreen')}
             </button>
           )}
+          <button
+            type="button"
+            class="button"
+            aria-keyshortcuts="s"
+            onClick={() => {
+              close();
+              showStats();
+            }}
+          >
+            {t('stats.title')}
+          </button>
         </>
       )}
     </Popover>
