@@ -9,6 +9,7 @@ import './styles/base.css';
 import './styles/pages.css';
 import './styles/call.css';
 import './styles/tiles.css';
+import './styles/forcedColors.css';
 
 const root = document.getElementById('app');
 // The room connects while the texts are loaded.
