@@ -68,6 +68,8 @@ export class App {
   readonly cameraPaused = signal(false);
   /** Whether the browser refuses to play audio before the person interacts with the page. */
   readonly audioBlocked = signal(false);
+  /** Whether the statistics of the call are shown. */
+  readonly statsShown = signal(false);
   readonly capture: Capture;
   readonly screens = new ScreenCapture();
   readonly leaveGuard = new LeaveGuard();
@@ -150,6 +152,7 @@ export class App {
     this.room.value = room;
     this.otherTabs.enter(this.roomId.value);
     this.page.value = 'call';
+    this.statsShown.value = false;
     this.cameraPaused.value = false;
     if (this.saveData.value) this.pauseCamera();
     room.join();

@@ -5,7 +5,9 @@ import {
   NO_MARK,
   UNMARK_AFTER_MS,
   judge,
+  ownSymptoms,
   sampleOf,
+  symptomsOf,
   updateMark,
   type Evidence,
   type InboundCounters,
@@ -156,5 +158,39 @@ describe('a mark', () => {
 
   test('takes another cause at once', () => {
     expect(updateMark({ cause: 'own', differsSinceMs: null }, 'theirs', 0).cause).toBe('theirs');
+  });
+});
+
+describe('what is bad', () => {
+  test('is nothing when all is well', () => {
+    const good = evidence({ samples: people(GOOD), uplinks: new Map([['p0', 10]]), ownUplink: 10, receive: { rttMs: 80 } });
+    expect([symptomsOf(good, 'p0'), ownSymptoms(good)]).toEqual([[], []]);
+  });
+
+  test('of somebody is told with its share', () => {
+    const bad = evidence({ samples: people({ ...BAD, frozenShare: 0.5 }), uplinks: new Map([['p0', 3]]) });
+    expect(symptomsOf(bad, 'p0')).toEqual([
+      { code: 'lost', share: 0.2 },
+      { code: 'concealed', share: 0.1 },
+      { code: 'frozen', share: 0.5 },
+      { code: 'uplinkLost' },
+    ]);
+  });
+
+  test('at our end is told with its measure', () => {
+    const bad = evidence({
+      pictures: { heldBack: 1, reduced: 2, all: 3 },
+      receive: { rttMs: 500 },
+      send: { rttMs: 90, availableBitrate: 100_000, limitedByBandwidth: true, limitedByCpu: true },
+      sentLossShare: 0.2,
+    });
+    expect(ownSymptoms(bad)).toEqual([
+      { code: 'heldBack' },
+      { code: 'reduced' },
+      { code: 'delayed', rttMs: 500 },
+      { code: 'starved', bitrate: 100_000 },
+      { code: 'sentLost' },
+      { code: 'device' },
+    ]);
   });
 });

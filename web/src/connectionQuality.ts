@@ -127,8 +127,45 @@ export function sampleOf(tracks: { before: InboundCounters; after: InboundCounte
   };
 }
 
-export function isSuffering({ lossShare, concealedShare, frozenShare }: ReceptionSample): boolean {
-  return lossShare > LOSS_MAX || concealedShare > CONCEALED_MAX || frozenShare > FROZEN_MAX;
+/** Something that is measured to be bad, of somebody's media or of our connection. Shares are from 0 to 1. */
+export type Symptom =
+  | { code: 'lost' | 'concealed' | 'frozen'; share: number }
+  | { code: 'delayed'; rttMs: number }
+  | { code: 'starved'; bitrate: number }
+  | { code: 'uplinkLost' | 'sentLost' | 'heldBack' | 'reduced' | 'device' };
+
+/** Returns what is bad in a participant's media. */
+export function symptomsOf({ samples, uplinks }: Pick<Evidence, 'samples' | 'uplinks'>, id: string): Symptom[] {
+  const sample = samples.get(id);
+  const symptoms = sample ? symptomsOfSample(sample) : [];
+  return isPoorUplink(uplinks.get(id)) ? [...symptoms, { code: 'uplinkLost' }] : symptoms;
+}
+
+function symptomsOfSample({ lossShare, concealedShare, frozenShare }: ReceptionSample): Symptom[] {
+  const symptoms: Symptom[] = [];
+  if (lossShare > LOSS_MAX) symptoms.push({ code: 'lost', share: lossShare });
+  if (concealedShare > CONCEALED_MAX) symptoms.push({ code: 'concealed', share: concealedShare });
+  if (frozenShare > FROZEN_MAX) symptoms.push({ code: 'frozen', share: frozenShare });
+  return symptoms;
+}
+
+/** Returns what is bad at our end. All but a busy device tell of a slow connection. */
+export function ownSymptoms({ pictures, receive, send, sentLossShare, ownUplink }: Evidence): Symptom[] {
+  const symptoms: Symptom[] = [];
+  if (pictures.heldBack > 0) symptoms.push({ code: 'heldBack' });
+  if (pictures.reduced > 0 && pictures.reduced * 2 > pictures.all) symptoms.push({ code: 'reduced' });
+  const rttMs = Math.max(receive.rttMs ?? 0, send.rttMs ?? 0);
+  if (rttMs > RTT_MS_MAX) symptoms.push({ code: 'delayed', rttMs });
+  const bitrate = send.availableBitrate ?? SEND_BITRATE_MIN;
+  if (send.limitedByBandwidth === true && bitrate < SEND_BITRATE_MIN) symptoms.push({ code: 'starved', bitrate });
+  // Our browser or the server has counted what is lost.
+  if (sentLossShare > LOSS_MAX || isPoorUplink(ownUplink)) symptoms.push({ code: 'sentLost' });
+  if (send.limitedByCpu) symptoms.push({ code: 'device' });
+  return symptoms;
+}
+
+function isPoorUplink(score: number | null | undefined): boolean {
+  return (score ?? UPLINK_GOOD_MIN) <= UPLINK_POOR_MAX;
 }
 
 /**
@@ -138,31 +175,19 @@ export function isSuffering({ lossShare, concealedShare, frozenShare }: Receptio
  * who suffers alone may suffer at either end; with others who do not, it is theirs.
  */
 export function judge(evidence: Evidence): Judgement {
-  const { samples, uplinks, pictures, receive, send } = evidence;
-  const suffering = [...samples].filter(([, sample]) => isSuffering(sample));
-  const isTheirs = (id: string) => (uplinks.get(id) ?? UPLINK_GOOD_MIN) <= UPLINK_POOR_MAX;
+  const { samples, uplinks, send } = evidence;
+  const suffering = [...samples].filter(([, sample]) => symptomsOfSample(sample).length > 0);
+  const isTheirs = (id: string) => isPoorUplink(uplinks.get(id));
   const unexplained = suffering.filter(([id]) => !isTheirs(id));
   const severalSuffer = unexplained.length >= 2 && unexplained.length * 2 > samples.size;
-  const mostReduced = pictures.reduced > 0 && pictures.reduced * 2 > pictures.all;
   const isLostHere = unexplained.some(
     ([id, { lossShare }]) => lossShare > LOSS_MAX && (uplinks.get(id) ?? 0) >= UPLINK_GOOD_MIN,
   );
-  const isOwn =
-    pictures.heldBack > 0 || mostReduced || severalSuffer || isLostHere || isPoor(receive) || isPoor(send) || losesSent(evidence);
+  const isOwn = severalSuffer || isLostHere || ownSymptoms(evidence).some(({ code }) => code !== 'device');
   const otherwise: Cause = isOwn ? 'own' : samples.size > 1 ? 'theirs' : 'either';
   const participants = suffering.map(([id]): [string, Cause] => [id, isTheirs(id) ? 'theirs' : otherwise]);
   const deviceCause = send.limitedByCpu ? 'device' : null;
   return { own: isOwn ? 'connection' : deviceCause, participants: new Map(participants) };
-}
-
-/** Whether packets that we send are lost, as our browser or the server has counted. */
-function losesSent({ sentLossShare, ownUplink }: Evidence): boolean {
-  return sentLossShare > LOSS_MAX || (ownUplink ?? UPLINK_GOOD_MIN) <= UPLINK_POOR_MAX;
-}
-
-function isPoor({ rttMs = 0, availableBitrate, limitedByBandwidth }: PathState): boolean {
-  const isStarved = limitedByBandwidth === true && (availableBitrate ?? SEND_BITRATE_MIN) < SEND_BITRATE_MIN;
-  return rttMs > RTT_MS_MAX || isStarved;
 }
 
 /** Time for which a connection is poor before it is marked, and good before the mark goes. */

@@ -11,6 +11,7 @@ import './styles/call.css';
 import './styles/tiles.css';
 import './styles/dialogs.css';
 import './styles/small-window.css';
+import './styles/forcedColors.css';
 
 const root = document.getElementById('app');
 // The room connects while the texts are loaded.

@@ -11,6 +11,7 @@ import type {
   TransportSignalling,
   VideoCodec,
 } from './media';
+import type { StatsReports } from './mediaStats';
 import type { Consumed, Direction, MediaSource, TransportCreated } from './protocol';
 
 interface FakeProducer extends MediaProducer {
@@ -50,6 +51,8 @@ export class FakeMedia implements Media {
     receivePath: {},
     sendPath: {},
   };
+
+  readonly sentSources = new Map<string, MediaSource>();
 
   private constructor(private readonly signalling: TransportSignalling) {}
 
@@ -104,6 +107,10 @@ export class FakeMedia implements Media {
 
   async stats(): Promise<MediaStats> {
     return this.currentStats;
+  }
+
+  async reports(): Promise<StatsReports> {
+    return { receive: [], send: [] };
   }
 
   close(): void {

@@ -15,7 +15,7 @@ import {
   type Encoding,
   type EncodingSettings,
 } from './encodings';
-import { readMediaStats } from './mediaStats';
+import { readMediaStats, type Report, type StatsReports } from './mediaStats';
 import type {
   Consumed,
   Direction,
@@ -86,6 +86,10 @@ export interface Media {
   restartIce(transportId: string, iceParameters: IceParameters): Promise<void>;
   /** Reads the counters of all connections. */
   stats(): Promise<MediaStats>;
+  /** Reads all that the browser reports of both transports. */
+  reports(): Promise<StatsReports>;
+  /** What each track shows that is sent, by the MID under which it is sent. */
+  readonly sentSources: ReadonlyMap<string, MediaSource>;
   close(): void;
 }
 
@@ -142,6 +146,7 @@ class MediasoupMedia implements Media {
   private lastProduced = 0;
   /** By track id. */
   private readonly consumerIds = new Map<string, string>();
+  readonly sentSources = new Map<string, MediaSource>();
 
   constructor(
     private readonly device: Device,
@@ -202,6 +207,7 @@ class MediasoupMedia implements Media {
       disableTrackOnPause: false,
       appData: request as unknown as types.AppData,
     });
+    this.sentSources.set(producer.localId, source);
     const id = await request.id.catch((error: unknown) => {
       producer.close();
       throw error;
@@ -238,8 +244,13 @@ class MediasoupMedia implements Media {
   }
 
   async stats(): Promise<MediaStats> {
-    const [receive, send] = await Promise.all([this.transport('recv').getStats(), this.transport('send').getStats()]);
-    return readMediaStats(receive.values(), send.values(), this.consumerIds);
+    return readMediaStats(await this.reports(), this.consumerIds);
+  }
+
+  async reports(): Promise<StatsReports> {
+    const reportsOf = async (direction: Direction): Promise<Report[]> => [...(await this.transport(direction).getStats()).values()];
+    const [receive, send] = await Promise.all([reportsOf('recv'), reportsOf('send')]);
+    return { receive, send };
   }
 
   close(): void {

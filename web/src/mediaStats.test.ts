@@ -6,18 +6,20 @@ const pair = { type: 'candidate-pair', nominated: true, state: 'succeeded', curr
 
 test('counters are read by consumer, and the state of the selected pair', () => {
   const stats = readMediaStats(
-    [
-      { type: 'inbound-rtp', trackIdentifier: 'a', packetsReceived: 9, packetsLost: 1, totalSamplesReceived: 100, concealedSamples: 30, silentConcealedSamples: 10 },
-      { type: 'inbound-rtp', trackIdentifier: 'probator', packetsReceived: 5 },
-      { type: 'candidate-pair', nominated: false, state: 'succeeded', currentRoundTripTime: 9 },
-      pair,
-    ],
-    [
-      { type: 'outbound-rtp', active: true, packetsSent: 70, qualityLimitationReason: 'none' },
-      { type: 'outbound-rtp', active: false, packetsSent: 30, qualityLimitationReason: 'cpu' },
-      { type: 'remote-inbound-rtp', packetsLost: 4 },
-      pair,
-    ],
+    {
+      receive: [
+        { type: 'inbound-rtp', trackIdentifier: 'a', packetsReceived: 9, packetsLost: 1, totalSamplesReceived: 100, concealedSamples: 30, silentConcealedSamples: 10 },
+        { type: 'inbound-rtp', trackIdentifier: 'probator', packetsReceived: 5 },
+        { type: 'candidate-pair', nominated: false, state: 'succeeded', currentRoundTripTime: 9 },
+        pair,
+      ],
+      send: [
+        { type: 'outbound-rtp', active: true, packetsSent: 70, qualityLimitationReason: 'none' },
+        { type: 'outbound-rtp', active: false, packetsSent: 30, qualityLimitationReason: 'cpu' },
+        { type: 'remote-inbound-rtp', packetsLost: 4 },
+        pair,
+      ],
+    },
     new Map([['a', 'consumer a']]),
   );
   expect([...stats.inbound]).toEqual([
@@ -29,7 +31,7 @@ test('counters are read by consumer, and the state of the selected pair', () => 
 });
 
 test('absent reports say nothing', () => {
-  const stats = readMediaStats([], [], new Map());
+  const stats = readMediaStats({ receive: [], send: [] }, new Map());
   expect(stats.receivePath).toEqual({});
   expect(stats.outbound).toEqual({ packetsSent: 0, packetsLost: 0 });
 });

@@ -1,22 +1,23 @@
 /** Reads what `connectionQuality.ts` judges from the reports of `getStats`. Absent members count as nothing. */
 import type { InboundCounters, MediaStats, OutboundCounters, PathState } from './connectionQuality';
 
-type Report = Record<string, unknown> & { type: string };
+/** One report of `getStats`. */
+export type Report = Readonly<Record<string, unknown>> & { readonly type: string };
+
+/** Reports of both transports at one instant. */
+export interface StatsReports {
+  receive: Report[];
+  send: Report[];
+}
 
 /** `consumerIds` are by track id. */
-export function readMediaStats(
-  receive: Iterable<Report>,
-  send: Iterable<Report>,
-  consumerIds: ReadonlyMap<string, string>,
-): MediaStats {
+export function readMediaStats({ receive, send }: StatsReports, consumerIds: ReadonlyMap<string, string>): MediaStats {
   const inbound = new Map<string, InboundCounters>();
-  const received = [...receive];
-  for (const report of received) {
+  for (const report of receive) {
     const consumerId = report.type === 'inbound-rtp' && consumerIds.get(String(report.trackIdentifier));
     if (consumerId) inbound.set(consumerId, inboundCounters(report));
   }
-  const sending = [...send];
-  return { inbound, receivePath: pairState(received), sendPath: sendState(sending), outbound: outboundCounters(sending) };
+  return { inbound, receivePath: pairState(receive), sendPath: sendState(send), outbound: outboundCounters(send) };
 }
 
 function inboundCounters(report: Report): InboundCounters {
@@ -29,9 +30,13 @@ function inboundCounters(report: Report): InboundCounters {
   };
 }
 
-/** Returns the state of the selected candidate pair. */
+/** Returns the report of the candidate pair that is used. */
+export function selectedPair(reports: readonly Report[]): Report | undefined {
+  return reports.find((report) => report.type === 'candidate-pair' && report.nominated === true && report.state === 'succeeded');
+}
+
 function pairState(reports: Report[]): PathState {
-  const pair = reports.find((report) => report.type === 'candidate-pair' && report.nominated === true && report.state === 'succeeded');
+  const pair = selectedPair(reports);
   const [rttS, bitrate] = [pair?.currentRoundTripTime, pair?.availableOutgoingBitrate];
   return {
     ...(typeof rttS === 'number' && { rttMs: rttS * 1_000 }),
@@ -55,6 +60,6 @@ function outboundCounters(reports: Report[]): OutboundCounters {
   return { packetsSent: sum('outbound-rtp', 'packetsSent'), packetsLost: sum('remote-inbound-rtp', 'packetsLost') };
 }
 
-function number(value: unknown): number {
+export function number(value: unknown): number {
   return typeof value === 'number' ? value : 0;
 }

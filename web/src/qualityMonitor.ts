@@ -10,6 +10,7 @@ import {
   sampleOf,
   updateMark,
   type Cause,
+  type Evidence,
   type Judgement,
   type Mark,
   type MediaStats,
@@ -36,6 +37,8 @@ export class QualityMonitor {
   readonly own = signal<OwnCause | null>(null);
   /** Whether our connection has been marked as slow for `LASTING_MS`. */
   readonly ownLasting = signal(false);
+  /** What was seen over the latest interval, and what follows from it; null before the first. */
+  readonly latest = signal<{ evidence: Evidence; judgement: Judgement } | null>(null);
 
   private timer: ReturnType<typeof setInterval> | undefined;
   private startedMs = 0;
@@ -68,6 +71,7 @@ export class QualityMonitor {
     batch(() => {
       this.own.value = null;
       this.ownLasting.value = false;
+      this.latest.value = null;
       for (const participant of this.participants()) participant.cause.value = null;
     });
   }
@@ -79,10 +83,13 @@ export class QualityMonitor {
     const atMs = Date.now();
     this.last = { atMs, stats };
     if (!last || atMs - this.startedMs < START_MS) return;
-    this.show(this.judge(last, this.last), atMs);
+    const evidence = this.gather(last, this.last);
+    const judgement = judge(evidence);
+    this.latest.value = { evidence, judgement };
+    this.show(judgement, atMs);
   }
 
-  private judge(before: Reading, after: Reading): Judgement {
+  private gather(before: Reading, after: Reading): Evidence {
     const samples = new Map<string, ReceptionSample>();
     for (const [participant, consumers] of this.consumers()) {
       const tracks = consumers.flatMap(({ consumerId, producerId }) => {
@@ -97,7 +104,7 @@ export class QualityMonitor {
     const sent = after.stats.outbound.packetsSent - before.stats.outbound.packetsSent;
     const lost = after.stats.outbound.packetsLost - before.stats.outbound.packetsLost;
     const uplinks = this.participants().flatMap(({ id, uplink }): [string, number][] => (uplink === null ? [] : [[id, uplink]]));
-    return judge({
+    return {
       samples,
       uplinks: new Map(uplinks),
       ownUplink: this.ownUplink(),
@@ -105,7 +112,7 @@ export class QualityMonitor {
       receive: after.stats.receivePath,
       send: after.stats.sendPath,
       sentLossShare: lossShareOf(lost, sent),
-    });
+    };
   }
 
   private pictures(): PictureState {

@@ -55,6 +55,11 @@ export class RemoteProducer {
     return this.shownHeight > 0 ? spatialLayerFor(this.shownHeight, this.layers, this.fullHeight) : null;
   }
 
+  /** Layer that the server sends, counted from 1, of how many; null where it has not told. */
+  get receivedLayer(): { number: number; count: number } | null {
+    return this.sentLayer === null ? null : { number: this.sentLayer + 1, count: this.layers };
+  }
+
   /** Begins to receive a track with this number of spatial layers. */
   startReceiving(track: MediaStreamTrack, layers: number): void {
     this.layers = layers;

@@ -16,13 +16,14 @@ import { Consumers } from './consumers';
 import { Conversation } from './conversation';
 import { Hosting } from './hosting';
 import { UnsupportedBrowser, type Media, type TransportSignalling } from './media';
+import type { StatsReports } from './mediaStats';
 import { Moderation } from './moderation';
 import { NotificationList, type Notification } from './notificationList';
 import { named, type NotificationContent } from './notifications';
 import type { Participant } from './participant';
 import { ParticipantList } from './participantList';
 import { Producers } from './producers';
-import type { Connected, Notice, Notices, RemovalReason, Role, RoomJoined, Waiting } from './protocol';
+import type { Connected, MediaSource, Notice, Notices, RemovalReason, Role, RoomJoined, Waiting } from './protocol';
 import { discardTransports, requestTransports, type RequestedTransports } from './requestedTransports';
 import { ConnectionLost, Refusal, type RoomSignalling, type SignallingConnection } from './signalling';
 import { backoffMs } from './signallingSocket';
@@ -197,6 +198,13 @@ export class Room {
   leave(): void {
     if (this.identity) this.signalling.request('leaveRoom', {}).catch(() => undefined);
     this.end('left');
+  }
+
+  /** Reads what the browser reports of all that is sent and received; null while there is no media. */
+  async statsReports(): Promise<(StatsReports & { sources: ReadonlyMap<string, MediaSource> }) | null> {
+    const { media } = this;
+    if (!media || this.status.value !== 'live') return null;
+    return { ...(await media.reports()), sources: media.sentSources };
   }
 
   /** Reconnects at once instead of waiting for the backoff to end, or for a silent server. */

@@ -8,6 +8,7 @@ export const SHORTCUTS = [
   { action: 'hand', key: 'h' },
   { action: 'chat', key: 'c' },
   { action: 'participants', key: 'p' },
+  { action: 'statistics', key: 's' },
   { action: 'fullScreen', key: 'f' },
   { action: 'sheet', key: '?' },
 ] as const;

@@ -55,6 +55,12 @@ export function formatNumber(value: number): string {
   return new Intl.NumberFormat(texts.value.language).format(value);
 }
 
+/** Returns a measured value with its unit, as the language writes it; `digits` after the decimal point at most. */
+export function formatUnit(value: number, unit: 'kilobit-per-second' | 'millisecond' | 'percent', digits = 0): string {
+  const options = { style: 'unit', unit, maximumFractionDigits: digits } as const;
+  return new Intl.NumberFormat(texts.value.language, options).format(value);
+}
+
 function formatOf(key: MessageKey): IntlMessageFormat {
   const { language, catalogue, formats } = texts.value;
   const known = formats.get(key);

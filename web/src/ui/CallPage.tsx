@@ -1,5 +1,5 @@
 /** Page of a call: header, tiles, controls, and panels over them. */
-import { useSignal } from '@preact/signals';
+import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { App } from '../app';
 import { CallLayout } from '../callLayout';
@@ -33,19 +33,31 @@ import { useShortcuts } from './useShortcuts';
 const loadChatPanel = () => import('./ChatPanel').then(({ ChatPanel }) => ChatPanel);
 const ChatPanel = onDemand(loadChatPanel);
 const BreakoutDialog = onDemand(() => import('./BreakoutDialog').then((module) => module.BreakoutDialog));
+const StatsPanel = onDemand(() => import('./StatsPanel').then(({ StatsPanel }) => StatsPanel));
 
 export function CallPage({ app, room }: { app: App; room: Room }) {
   const panelOpen = useSignal(false);
   const { chat, hands } = room.conversation;
+  const { statsShown } = app;
+  // One panel at a time: the tiles need the rest of the width.
   const togglePanel = () => {
     panelOpen.value = !panelOpen.value;
-    if (panelOpen.value) chat.close();
+    if (!panelOpen.value) return;
+    chat.close();
+    statsShown.value = false;
   };
   const toggleChat = () => {
     if (chat.isOpen.value) return chat.close();
     panelOpen.value = false;
+    statsShown.value = false;
     chat.open();
   };
+  const toggleStats = () => (statsShown.value = !statsShown.value);
+  useSignalEffect(() => {
+    if (!statsShown.value) return;
+    panelOpen.value = false;
+    chat.close();
+  });
   const devicesOpen = useSignal(false);
   const breakoutsOpen = useSignal(false);
   const failToOpenBreakouts = () => {
@@ -63,6 +75,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
     hand: { press: () => hands.toggle() },
     chat: { press: toggleChat },
     participants: { press: togglePanel },
+    statistics: { press: toggleStats },
     ...(document.fullscreenEnabled && { fullScreen: { press: toggleFullScreen } }),
     sheet: { press: () => (sheetOpen.value = true) },
   };
@@ -80,7 +93,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
           <ConnectionStatus room={room} />
         </div>
         <div class="bar-end">
-          <LayoutMenu layout={layout} smallWindow={smallWindow} openShortcuts={() => (sheetOpen.value = true)} />
+          <LayoutMenu layout={layout} smallWindow={smallWindow} showStats={toggleStats} openShortcuts={() => (sheetOpen.value = true)} />
           <CopyLinkButton link={app.link} />
           <ChatButton room={room} onClick={toggleChat} />
           <button
@@ -120,6 +133,9 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
         {chat.isOpen.value && (
           <ChatPanel room={room} close={() => chat.close()} onFailure={() => failToOpen(room)} />
         )}
+        {statsShown.value && (
+          <StatsPanel room={room} close={() => (statsShown.value = false)} onFailure={() => failToShowStats(app, room)} />
+        )}
       </main>
       <CallControls app={app} room={room} openDevices={() => (devicesOpen.value = true)} />
       {devicesOpen.value && <DevicesDialog capture={app.capture} close={() => (devicesOpen.value = false)} />}
@@ -143,6 +159,11 @@ function useChatLoaded(): void {
 function failToOpen(room: Room): void {
   room.conversation.chat.close();
   room.notify({ code: 'chatNotLoaded' }, 'bad');
+}
+
+function failToShowStats(app: App, room: Room): void {
+  app.statsShown.value = false;
+  room.notify({ code: 'statsNotLoaded' }, 'bad');
 }
 
 /** What is heard of a participant: the voice, and the sound of shared screens. */

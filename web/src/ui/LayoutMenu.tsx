@@ -1,7 +1,11 @@
-/** Menu of the layouts of a call: how tiles are arranged, hiding the own one, the full screen, the small window, and the keyboard shortcuts. */
+/**
+ * Menu of what a call shows: how tiles are arranged, hiding the own one, the full screen, the small window, the statistics,
+ * and the keyboard shortcuts.
+ */
 import { videoOf, type CallLayout, type LayoutMode } from '../callLayout';
 import { t } from '../i18n/translate';
 import type { PictureInPicture } from '../pictureInPicture';
+import { keyOf } from '../shortcuts';
 import { LayoutIcon } from './icons';
 import { Popover } from './Popover';
 
@@ -10,10 +14,11 @@ const MODES: LayoutMode[] = ['auto', 'grid', 'speaker'];
 interface LayoutMenuProps {
   layout: CallLayout;
   smallWindow: PictureInPicture;
+  showStats(): void;
   openShortcuts(): void;
 }
 
-export function LayoutMenu({ layout, smallWindow, openShortcuts }: LayoutMenuProps) {
+export function LayoutMenu({ layout, smallWindow, showStats, openShortcuts }: LayoutMenuProps) {
   // A window of kind `video` cannot open without a picture.
   const hasNoPicture = smallWindow.kind === 'video' && !smallWindow.size.value && !videoOf(layout.featured.value)?.track.value;
   return (
@@ -71,6 +76,17 @@ export function LayoutMenu({ layout, smallWindow, openShortcuts }: LayoutMenuPro
               {t(smallWindow.size.value ? 'layout.closeSmallWindow' : 'layout.smallWindow')}
             </button>
           )}
+          <button
+            type="button"
+            class="button"
+            aria-keyshortcuts={keyOf('statistics')}
+            onClick={() => {
+              close();
+              showStats();
+            }}
+          >
+            {t('stats.title')}
+          </button>
           <button
             type="button"
             class="button"

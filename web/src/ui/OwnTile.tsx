@@ -27,7 +27,7 @@ export function OwnTile({ app, room, place }: { app: App; room: Room; place: Pla
       {track && <VideoPlayer track={track} mirrored label={t('device.yourCamera')} />}
       {paused && <p class="tile-note">{t('tile.ownPaused')}</p>}
       <TileSigns room={room} id={room.conversation.ownId} />
-      {cause && <QualityMark reason={ownCauseText(cause)} />}
+      {cause && <QualityMark reason={ownCauseText(cause)} onClick={() => (app.statsShown.value = true)} />}
     </Tile>
   );
 }

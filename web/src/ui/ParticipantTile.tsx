@@ -68,7 +68,7 @@ export function ParticipantTile({ app, room, layout, participant, place, isMain 
       {heldBack && !interrupted && <HeldBackNote reason={heldBack} />}
       {isRefused && !interrupted && <p class="tile-note">{t('tile.notReceiving')}</p>}
       <TileSigns room={room} id={participant.id} />
-      {cause && <QualityMark reason={causeText(cause, label)} />}
+      {cause && <QualityMark reason={causeText(cause, label)} onClick={() => (app.statsShown.value = true)} />}
     </Tile>
   );
 }

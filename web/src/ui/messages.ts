@@ -1,8 +1,8 @@
 /** Sentences for codes of the client: what happened, and what to do. */
 import type { CreateRoomFailure } from '../createRoom';
 import type { Device, DeviceError } from '../capture';
-import type { Cause, OwnCause } from '../connectionQuality';
-import { t } from '../i18n/translate';
+import type { Cause, OwnCause, Symptom } from '../connectionQuality';
+import { formatUnit, t } from '../i18n/translate';
 import { ROOM_NAME_MAX, cutText, type TypedProblem } from '../pageUrl';
 import type { FailureReason, Named, NotificationContent } from '../notifications';
 import type { Policy, Role, Sharing } from '../protocol';
@@ -30,6 +30,22 @@ export function causeText(cause: Cause, name: string): string {
 
 export function ownCauseText(cause: OwnCause): string {
   return t(`cause.own.${cause}`);
+}
+
+/** What is measured to be bad, with how bad it is. */
+export function symptomText(symptom: Symptom): string {
+  switch (symptom.code) {
+    case 'lost':
+    case 'concealed':
+    case 'frozen':
+      return t(`symptom.${symptom.code}`, { share: formatUnit(symptom.share * 100, 'percent') });
+    case 'delayed':
+      return t('symptom.delayed', { time: formatUnit(symptom.rttMs, 'millisecond') });
+    case 'starved':
+      return t('symptom.starved', { bitrate: formatUnit(symptom.bitrate / 1_000, 'kilobit-per-second') });
+    default:
+      return t(`symptom.${symptom.code}`);
+  }
 }
 
 /** Why the server sends nothing of a picture, and when it does again. */
