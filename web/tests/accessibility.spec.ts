@@ -90,7 +90,7 @@ test('no dialog, message or page of trouble has a violation', NO_MEDIA, async ({
   await expect(ana.page.getByRole('dialog')).toBeVisible();
   await expectAccessibleInBothThemes(ana.page, 'ending the meeting');
   await ana.page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
-  await ana.page.getByLabel('Who can come in').selectOption('locked');
+  await (await meetingRules(ana)).getByLabel('Who can come in').selectOption('locked');
   await expect(ana.page.getByText('The room is locked now: nobody can join.')).toBeVisible();
 
   const dora = await call.open('dora', { ...WITHOUT_DEVICES, room: ROOM });

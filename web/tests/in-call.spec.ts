@@ -46,7 +46,7 @@ test('the sheet lists the shortcuts, and none acts while it is open', NO_MEDIA, 
   const { page } = await call.join('ana');
   await page.keyboard.press('?');
   const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
-  await expect(sheet.getByRole('term')).toHaveText(['M', 'Space', 'V', 'H', 'C', 'P', 'F', '?']);
+  await expect(sheet.getByRole('term')).toHaveText(['M', 'Space', 'V', 'H', 'C', 'P', 'S', 'F', '?']);
   await page.keyboard.press('m');
   await page.keyboard.press('Escape');
   await expect(sheet).toHaveCount(0);

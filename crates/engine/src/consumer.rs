@@ -13,6 +13,7 @@ pub mod layer_limit;
 mod layer_preference;
 mod layer_selector;
 pub mod layers;
+mod left_layers;
 mod packet;
 pub mod queued_packet;
 mod redundant_audio;
@@ -42,6 +43,7 @@ use crate::allocation::DegradationPreference;
 use crate::consumer::counter_map::CounterMap;
 use crate::consumer::format::ConsumerFormat;
 use crate::consumer::layers::ConsumerLayers;
+use crate::consumer::left_layers::LeftLayers;
 use crate::consumer::queued_packet::{QueuedPacket, Transmission};
 use crate::consumer::resend::SentPackets;
 use crate::consumer::rewrite::{SequenceMap, TimestampMap, low_16_bits};
@@ -144,6 +146,8 @@ pub struct Consumer {
     red_pt: Option<Pt>,
     /// Layer that is sent.
     pub layers: ConsumerLayers,
+    /// Layers that were sent before.
+    left_layers: LeftLayers,
     /// Codec of the media; absent when its payload is not parsed.
     codec: Option<Codec>,
     /// Maps VP8 picture ids.
@@ -316,6 +320,7 @@ impl Consumer {
             timestamps: TimestampMap::default(),
             picture_ids: CounterMap::default(),
             tl0_pic_idxs: CounterMap::default(),
+            left_layers: LeftLayers::default(),
             clock: None,
             sent: SentPackets::default(),
             written: WrittenPackets::default(),

@@ -55,6 +55,7 @@ impl Consumer {
                 self.omit(arrival);
                 return Forwarding::Nothing;
             }
+            Selection::Switch if self.was_sent(arrival) => return Forwarding::Nothing,
             Selection::Switch => self.switch_to(arrival),
             Selection::Omit | Selection::Forward | Selection::Change => {}
         }
@@ -157,8 +158,17 @@ impl Consumer {
         (step > 0).then_some(step.min(self.clock_rate / CATCH_UP_FRAME_RATE))
     }
 
+    /// Returns whether a keyframe is of a layer that was sent before, and not newer than what was sent of it.
+    fn was_sent(&self, arrival: &Arrival) -> bool {
+        let has_picture = self.layers.current().is_some();
+        has_picture && self.left_layers.contains(arrival.layer, arrival.seq)
+    }
+
     /// Continues with another stream, of which this packet is the first.
     fn switch_to(&mut self, arrival: &Arrival) {
+        if let Some(layer) = self.layers.current() {
+            self.left_layers.record(layer, self.sequence.newest());
+        }
         if let Some(format) = self.format(arrival.pt).filter(|it| it.pt != self.pt) {
             self.use_format(format);
         }

@@ -78,6 +78,11 @@ impl SequenceMap {
         seq > self.newest
     }
 
+    /// Returns the newest packet mapped or omitted so far.
+    pub const fn newest(&self) -> SeqNo {
+        self.newest
+    }
+
     /// Returns whether `seq` directly follows the newest packet.
     pub fn is_next(&self, seq: SeqNo) -> bool {
         seq.0 == self.newest.0 + 1

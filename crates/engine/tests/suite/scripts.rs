@@ -48,3 +48,25 @@ fn frame_that_comes_very_late_has_one_timestamp() {
     let script = [&start[..], &held_back, &pause, &repaired].concat();
     rewriting::rewriting(&script);
 }
+
+/// Frames that the fuzz target found sent twice: a keyframe of the layer that the viewer had just left for a lower one
+/// was repaired late.
+#[test]
+fn frames_are_not_sent_again_after_a_late_keyframe() {
+    let start = [0x2b];
+    let frames = [0xa7, 0xff, 0x00, 0x14, 0x68, 0x08, 0x62];
+    let same_frames = [&[0x2b][..], &frames].concat();
+    let other_frames = [
+        0x83, 0xea, 0xea, 0xea, 0x97, 0xa6, 0x2f, 0x5b, 0x5a, 0xe4, 0x8f, 0x7f, 0x01, 0x00, 0xa4,
+        0x00, 0x00, 0x5b,
+    ];
+    let script = [
+        &start[..],
+        &frames,
+        &same_frames,
+        &other_frames,
+        &other_frames,
+    ]
+    .concat();
+    rewriting::rewriting(&script);
+}

@@ -1,0 +1,58 @@
+//! Layers that a consumer was sent and changed from: up to where. A keyframe of such a layer that is repaired late
+//! starts nothing that was sent before, which the viewer would see again.
+
+use watersmeet_wire::units::SeqNo;
+
+use crate::allocation::LAYERS_MAX;
+
+/// Packets by which a repaired keyframe is behind at most. What is further behind belongs to a publisher whose numbers
+/// have started anew.
+const BEHIND_MAX: u64 = 1_024;
+
+/// Newest packet of each layer when another one was changed to.
+#[derive(Debug, Default)]
+pub struct LeftLayers {
+    newest: Option<Box<[SeqNo; LAYERS_MAX]>>,
+}
+
+impl LeftLayers {
+    /// Records that a layer is sent no more.
+    pub fn record(&mut self, layer: u8, newest: SeqNo) {
+        let layers = self.newest.get_or_insert_default();
+        if let Some(entry) = layers.get_mut(usize::from(layer)) {
+            *entry = newest;
+        }
+    }
+
+    /// Returns whether a packet of a layer is not newer than what was sent of it.
+    pub fn contains(&self, layer: u8, seq: SeqNo) -> bool {
+        let newest = self.newest.as_deref();
+        let newest = newest.and_then(|layers| layers.get(usize::from(layer)));
+        newest.is_some_and(|newest| seq <= *newest && newest.0 - seq.0 < BEHIND_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layer_that_was_left_goes_on_behind_its_newest_packet() {
+        let mut left = LeftLayers::default();
+        assert!(!left.contains(2, SeqNo(5_000)));
+        left.record(2, SeqNo(5_000));
+        assert!(left.contains(2, SeqNo(4_990)));
+        assert!(left.contains(2, SeqNo(5_000)));
+        assert!(!left.contains(2, SeqNo(5_001)));
+        assert!(!left.contains(1, SeqNo(4_990)));
+    }
+
+    #[test]
+    fn numbers_that_start_anew_are_followed() {
+        let mut left = LeftLayers::default();
+        left.record(0, SeqNo(5_000));
+        assert!(!left.contains(0, SeqNo(100)));
+        left.record(u8::MAX, SeqNo(5_000));
+        assert!(!left.contains(u8::MAX, SeqNo(4_999)));
+    }
+}
