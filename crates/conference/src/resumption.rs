@@ -3,7 +3,7 @@
 //!
 //! TCP delivers a prefix of what was sent. So the number of the last frame that the client has, and the id
 //! of the last request that the server has, say what each side must send again: nothing is lost, and no
-//! request is carried out twice (docs/decisions/0042-resuming-signalling.md).
+//! request is carried out twice (docs/decisions/0040-resuming-signalling.md).
 
 use std::collections::VecDeque;
 

@@ -1,11 +1,11 @@
 /** Dialog of a host for breakout rooms: planning them, and managing those that are open. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
 import { ROOMS_MAX, ROOMS_MIN, assignEvenly, assignPerson, keepRooms, peopleByRoom, type Plan } from '../breakoutPlan';
 import { t } from '../i18n/translate';
 import type { Participant } from '../participant';
 import type { BreakoutRoom } from '../protocol';
 import type { Room } from '../room';
+import { PanelDialog } from './PanelDialog';
 import { SelectField } from './SelectField';
 import { TextField } from './TextField';
 import { labelOf } from './messages';
@@ -15,19 +15,11 @@ const MAIN = 'main';
 const COUNTS = Array.from({ length: ROOMS_MAX - ROOMS_MIN + 1 }, (_, index) => index + ROOMS_MIN);
 
 export function BreakoutDialog({ room, close }: { room: Room; close(): void }) {
-  const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => ref.current?.showModal(), []);
   const state = room.breakouts.state.value;
   return (
-    <dialog class="card dialog breakouts" ref={ref} aria-label={t('breakout.title')} onClose={close}>
-      <h2>{t('breakout.title')}</h2>
+    <PanelDialog title={t('breakout.title')} class="breakouts" closeText={t('devices.done')} hasMainButton close={close}>
       {state ? <OpenRooms room={room} rooms={state.rooms} isAway={state.current !== undefined} close={close} /> : <Planning room={room} />}
-      <form method="dialog">
-        <button class="button" type="submit">
-          {t('devices.done')}
-        </button>
-      </form>
-    </dialog>
+    </PanelDialog>
   );
 }
 

@@ -1,14 +1,11 @@
 /** Dialog that lists the keyboard shortcuts of a call. */
-import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n/translate';
 import { SHORTCUTS, type ShortcutHandlers } from '../shortcuts';
+import { PanelDialog } from './PanelDialog';
 
 export function ShortcutSheet({ handlers, close }: { handlers: ShortcutHandlers; close(): void }) {
-  const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => ref.current?.showModal(), []);
   return (
-    <dialog class="card dialog" ref={ref} aria-label={t('shortcuts.title')} onClose={close}>
-      <h2>{t('shortcuts.title')}</h2>
+    <PanelDialog title={t('shortcuts.title')} closeText={t('shortcuts.close')} close={close}>
       <dl class="shortcuts">
         {SHORTCUTS.filter(({ action }) => handlers[action]).map(({ action, key }) => (
           <div key={action}>
@@ -19,11 +16,6 @@ export function ShortcutSheet({ handlers, close }: { handlers: ShortcutHandlers;
           </div>
         ))}
       </dl>
-      <form method="dialog">
-        <button class="button primary" type="submit">
-          {t('shortcuts.close')}
-        </button>
-      </form>
-    </dialog>
+    </PanelDialog>
   );
 }

@@ -2,7 +2,7 @@
 //!
 //! A breakout room is a room of its own that is entered only from its main room. The conference moves
 //! participants with their names, roles and permissions, so that no token is checked and no host asked again
-//! (docs/decisions/0043-breakout-rooms.md).
+//! (docs/decisions/0041-breakout-rooms.md).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Sessions that go on without a connection for a while, until their client resumes them over another one.
 //!
 //! Such a session stays a participant with all its media. Frames for it are kept, and follow when the client has
-//! shown its secret (docs/decisions/0042-resuming-signalling.md).
+//! shown its secret (docs/decisions/0040-resuming-signalling.md).
 
 use watersmeet_wire::units::Time;
 
