@@ -74,7 +74,9 @@ impl Consumer {
                 screen.record_keyframe(timestamp);
             }
         }
-        let patch = self.patch(arrival, is_newest);
+        let Some(patch) = self.patch(arrival, is_newest) else {
+            return Forwarding::Nothing;
+        };
         self.clock = arrival.clock;
         if self.rtx.is_some() || self.repeats {
             self.sent
@@ -204,39 +206,36 @@ impl Consumer {
     }
 
     /// Returns the changes that keep the picture counters continuous, end the pictures, and add redundancy. A
-    /// keyframe with other counters starts them anew only if it is newer than all others: a late one is behind.
-    fn patch(&mut self, arrival: &Arrival, is_newest: bool) -> PacketPatch {
+    /// keyframe with other counters starts them anew only if it is newer than all others: a late one is behind. `None`
+    /// for a packet so late that its counters are forgotten.
+    fn patch(&mut self, arrival: &Arrival, is_newest: bool) -> Option<PacketPatch> {
         let descriptor = &arrival.descriptor;
         if self.codec != Some(Codec::Vp8) {
             let ends_picture = self.layers.ends_picture(descriptor, arrival.marker);
-            return PacketPatch {
+            return Some(PacketPatch {
                 sets_marker: ends_picture && !arrival.marker,
                 redundancy: self.redundancy_for(arrival),
                 ..PacketPatch::default()
-            };
+            });
         }
         let may_start_anew = descriptor.keyframe && is_newest;
-        let picture_id = descriptor.picture_id.and_then(|id| {
+        let mut patch = PacketPatch::default();
+        if let Some(id) = descriptor.picture_id {
             let bits = bits_of(id);
             if may_start_anew && self.picture_ids.is_jump(id.value(), bits) {
                 self.picture_ids.join(id.value());
             }
-            let mapped = self.picture_ids.map(id.value(), bits);
-            (mapped != id.value()).then_some(mapped)
-        });
-        let tl0_pic_idx = descriptor.tl0_pic_idx.and_then(|index| {
+            let mapped = self.picture_ids.map(id.value(), bits)?;
+            patch.picture_id = (mapped != id.value()).then_some(mapped);
+        }
+        if let Some(index) = descriptor.tl0_pic_idx {
             if may_start_anew && self.tl0_pic_idxs.is_jump(u16::from(index), 8) {
                 self.tl0_pic_idxs.join(u16::from(index));
             }
-            let mapped = self.tl0_pic_idxs.map(u16::from(index), 8);
-            u8::try_from(mapped).ok().filter(|mapped| *mapped != index)
-        });
-        PacketPatch {
-            picture_id,
-            tl0_pic_idx,
-            sets_marker: false,
-            redundancy: Redundancy::NONE,
+            let mapped = u8::try_from(self.tl0_pic_idxs.map(u16::from(index), 8)?).ok();
+            patch.tl0_pic_idx = mapped.filter(|mapped| *mapped != index);
         }
+        Some(patch)
     }
 }
 

@@ -70,3 +70,29 @@ fn frames_are_not_sent_again_after_a_late_keyframe() {
     .concat();
     rewriting::rewriting(&script);
 }
+
+/// Packets of one frame that the fuzz target found with different picture ids: one came 13 s late, after many frames of
+/// a temporal layer were left out.
+#[test]
+fn packets_of_a_frame_have_one_picture_id_however_late() {
+    let start = [0x0a];
+    let held_back = [0xd1, 0xe9, 0x60, 0x9f, 0xe9, 0x9f, 0xea, 0xff];
+    let base_layer_only = [0x5b, 0x95, 0xe9, 0x9f];
+    let pauses = [0xff; 8];
+    let frames = [0x54; 7];
+    let repaired = [0x0a, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0x46, 0x2b, 0xff];
+    let script = [
+        &start[..],
+        &held_back,
+        &base_layer_only,
+        &[0; 18],
+        &[0x0a, 0, 0, 0],
+        &pauses,
+        &[0; 10],
+        &frames,
+        &[0; 8],
+        &repaired,
+    ]
+    .concat();
+    rewriting::rewriting(&script);
+}
