@@ -7,7 +7,6 @@ use super::Consumer;
 use super::queued_packet::{PacketPatch, QueuedPacket, SendPriority, Transmission, low_32_bits};
 use super::selection::Selection;
 use crate::packet::Arrival;
-use crate::redundancy::Redundancy;
 
 /// Rate at which frames of the past follow one another by their timestamps, so that a receiver shows them
 /// without delay: in frames per second.
