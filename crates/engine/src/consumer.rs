@@ -78,6 +78,15 @@ struct Retransmission {
     next_seq: u64,
 }
 
+impl Retransmission {
+    fn new(ssrc: Ssrc) -> Self {
+        Self {
+            ssrc,
+            next_seq: SeqNo::first(1).0,
+        }
+    }
+}
+
 /// Counters for `getStats` and sender reports.
 #[derive(Debug, Default, Clone, Copy)]
 #[repr(C)]
@@ -309,10 +318,7 @@ impl Consumer {
             has_shared_stream: setup.layers.has_shared_stream(),
             distance: 0,
             red_pt: red_pt(&rtp).filter(|_| !has_rtx),
-            rtx: rtx_ssrc.filter(|_| has_rtx).map(|ssrc| Retransmission {
-                ssrc,
-                next_seq: SeqNo::first(1).0,
-            }),
+            rtx: rtx_ssrc.filter(|_| has_rtx).map(Retransmission::new),
             extension_ids: extension_ids(&rtp, setup.layers),
             has_congestion_feedback: has_congestion_feedback(&rtp.codecs),
             mid: rtp.mid.unwrap_or_default(),
