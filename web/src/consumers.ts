@@ -147,13 +147,13 @@ export class Consumers {
     this.retries.schedule(producerId, () => void this.consume(producerId));
   }
 
-  /** Records which layer of a video the server sends, and why it is no better. */
   handleNotice({ type, payload }: Notice): void {
     if (type === 'consumerClosed') this.handleClosed(payload.producerId);
     else if (type === 'consumerLayersChanged') this.handleLayersChanged(payload);
     else if (type === 'consumerScore') this.handleScore(payload);
   }
 
+  /** Records which layer of a video the server sends, and why it is no better. */
   private handleLayersChanged({ consumerId, spatialLayer, reason }: ConsumerLayersChanged): void {
     const [producerId, reception] = this.receptionOf(consumerId) ?? [];
     // What is paused at our request is not held back.

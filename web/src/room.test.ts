@@ -485,7 +485,7 @@ describe('recovery', () => {
     expect(call.server.keptSecret).toBe('a secret of this tab');
     call.server.suspend();
     expect([call.room.reconnecting.value, call.room.status.value]).toEqual([true, 'live']);
-    // Nobody is heard against their will, whether there is a connection or not.
+    // Muting takes effect at once, whether or not the server can be told.
     tracks.microphoneOn.value = false;
     await settle();
     expect(media().producers[0]?.paused).toBe(true);

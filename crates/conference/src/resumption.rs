@@ -1,5 +1,5 @@
-//! What a session keeps so that its client can go on with it over another connection: the frames that
-//! the client has not confirmed, by number, and the last request that arrived.
+//! State by which a client resumes its session over another connection: the frames that the client has not
+//! confirmed, by number, and the id of the last request that arrived.
 //!
 //! TCP delivers a prefix of what was sent. So the number of the last frame that the client has, and the id
 //! of the last request that the server has, say what each side must send again: nothing is lost, and no

@@ -16,7 +16,7 @@ use crate::relay_budget::RelayBudget;
 use crate::resumption::Resumption;
 use crate::seats::ResumeKey;
 
-/// State of one connection.
+/// State of one session: that of a connection, which it may outlive.
 #[derive(Debug)]
 pub(crate) struct Session {
     /// Id by which other participants know it.

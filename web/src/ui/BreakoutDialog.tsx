@@ -33,7 +33,7 @@ function Planning({ room }: { room: Room }) {
   const choices = [{ value: MAIN, text: t('breakout.main') }, ...rooms];
   const open = () => {
     const people = peopleByRoom(plan.value, count.value);
-    // Somebody may have left meanwhile.
+    // The plan may name participants that have left since it was made.
     const present = new Set(idsOf(room.participants.value));
     void room.breakouts.open(people.map((ids, index) => ({ name: nameOf(index), peerIds: ids.filter((id) => present.has(id)) })));
   };

@@ -107,8 +107,7 @@ impl Conference {
         let person = self.person_to_assign(main, peer)?;
         let session = self.rooms.participant_named(main, peer)?.session;
         let breakouts = self.breakouts_mut(main)?;
-        let room = breakouts.rooms().iter().find(|it| ***it == *name);
-        let room = Arc::clone(room.ok_or(Refusal::RoomNotFound)?);
+        let room = Arc::clone(breakouts.room(name).ok_or(Refusal::RoomNotFound)?);
         breakouts.assign(person, room);
         self.tell_breakouts_to(main, session);
         Ok(())
@@ -159,8 +158,7 @@ impl Conference {
         let target = match target {
             None => Arc::clone(&main),
             Some(name) => {
-                let found = breakouts.rooms().iter().find(|it| ***it == *name);
-                let found = found.ok_or(Refusal::RoomNotFound)?;
+                let found = breakouts.room(name).ok_or(Refusal::RoomNotFound)?;
                 let assigned = breakouts.assigned(person);
                 if role != Role::Host && assigned != Some(found) {
                     return Err(Refusal::Forbidden);

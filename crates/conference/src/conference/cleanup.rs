@@ -95,8 +95,6 @@ impl Conference {
         let is_unused = self.rooms.get(name).is_some_and(|it| it.is_unused());
         if is_unused {
             self.cancel_seat_timer(name);
-        }
-        if is_unused {
             self.cancel_presence_timer(name);
             self.rooms.remove(name);
             tracing::debug!(rooms = self.rooms.len(), "room closed");

@@ -33,6 +33,11 @@ impl Breakouts {
         &self.rooms
     }
 
+    /// Returns the breakout room with this name.
+    pub(crate) fn room(&self, name: &str) -> Option<&Arc<str>> {
+        self.rooms.iter().find(|it| ***it == *name)
+    }
+
     /// Assigns a person to a breakout room. Earlier assignments are replaced.
     pub(crate) fn assign(&mut self, person: PersonId, room: Arc<str>) {
         self.assigned.insert(person, room);

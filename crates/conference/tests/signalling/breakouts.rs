@@ -81,7 +81,7 @@ fn people_move_to_their_breakout_room_and_back() {
         json!({"peerId": eve_peer, "displayName": "Eve", "roomId": red})
     );
 
-    // What is said in one room is not told in another.
+    // Chat messages and notices of one room are not sent to another.
     test.take_frames(carl);
     test.take_frames(eve);
     test.expect_reply(ben, "chat", json!({"text": "red only"}), "done");

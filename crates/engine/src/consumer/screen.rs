@@ -31,7 +31,7 @@ pub struct ScreenSending {
     sent_keyframes: [SentKeyframe; 2],
 }
 
-/// What was sent of a keyframe.
+/// Bytes of a keyframe that were sent so far.
 #[derive(Debug, Default, Clone, Copy)]
 struct SentKeyframe {
     timestamp: u32,
