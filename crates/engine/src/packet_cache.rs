@@ -1,4 +1,5 @@
-//! Cache of the last second of one stream, or of what a shared screen sent in a longer time, decrypted.
+//! Cache of the last second of one stream, decrypted; of a longer time where a viewer is far away, and for
+//! shared screens.
 //! Consumers send and retransmit from it.
 //!
 //! Consumers hold numbers, not bytes: a packet that has left the cache can no longer be sent. Slots
@@ -14,6 +15,13 @@ use crate::packet::{ExtensionSpans, Incoming};
 /// Time for which a packet is usually kept: a receiver's jitter buffer waits for about a second.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
+/// Upper bound of that time for viewers with a long round trip.
+const KEPT_FOR_MAX: Duration = Duration::from_millis(2_500);
+
+/// Round trips for which packets are kept, if that is longer: one that was lost three times is requested again
+/// after more than three.
+const KEPT_FOR_ROUND_TRIPS: u32 = 4;
+
 /// Initial number of slots: enough for a second of audio.
 const SLOTS_MIN: usize = 64;
 
@@ -24,6 +32,11 @@ pub const SLOTS_MAX: usize = 1_024;
 /// second do not count. It holds 15 s at 280 kbit/s, and two keyframes of the densest page of 1920×1080 with
 /// more than a second of what a faster path carries.
 const LONG_KEPT_BYTES_MAX: usize = 512 * 1_024;
+
+/// Returns how long packets are kept for a viewer with this round-trip time.
+pub fn kept_for(round_trip: Duration) -> Duration {
+    (round_trip * KEPT_FOR_ROUND_TRIPS).clamp(KEPT_FOR, KEPT_FOR_MAX)
+}
 
 /// A cached packet.
 #[derive(Debug, Default)]
@@ -128,6 +141,11 @@ impl PacketCache {
             allocated: self.slots.iter().map(|slot| slot.bytes.capacity()).sum(),
             ..LongKept::default()
         });
+    }
+
+    /// Keeps packets for this time at least, for a viewer with a long round trip.
+    pub fn keep_for_viewer(&mut self, span: Duration) {
+        self.kept_for = self.kept_for.max(span);
     }
 
     /// Inserts a packet, replacing the one whose slot it gets.
@@ -327,6 +345,15 @@ mod tests {
     fn ring_is_bounded() {
         let cache = filled(5_000, Duration::from_micros(1));
         assert_eq!(cache.slots.len(), SLOTS_MAX);
+    }
+
+    #[test]
+    fn packets_are_kept_for_longer_for_a_viewer_with_a_long_round_trip() {
+        let mut cache = PacketCache::default();
+        cache.keep_for_viewer(kept_for(Duration::from_millis(600)));
+        cache.keep_for_viewer(kept_for(Duration::from_millis(20)));
+        insert_large(&mut cache, Time::ZERO, 0, 240, Duration::from_millis(2_400));
+        assert!((0..240).all(|raw| cache.get(SeqNo::first(raw)).is_some()));
     }
 
     #[test]

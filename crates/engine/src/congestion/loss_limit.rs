@@ -145,8 +145,10 @@ pub struct LossLimit {
     trial: Option<Trial>,
     /// The latest result of a probe, and its time.
     probe: Option<(Time, ProbeResult)>,
-    /// Time at which a probe was asked for.
+    /// Time at which a probe was asked for, because of an interval and because of the last seconds. It holds
+    /// until the next of the same length has no such loss.
     asked: Option<Time>,
+    asked_for_lasting: Option<Time>,
     /// Time of sending from which on packets count.
     counted_from: Time,
 }
@@ -279,8 +281,12 @@ impl LossLimit {
             let interval = std::mem::take(&mut self.interval);
             self.latest = interval.loss();
             if self.latest > self.inherent + EXCESS + interval.chance(self.inherent) {
-                return self.examine(now, estimate, &interval);
+                let mut asked = self.asked;
+                let verdict = self.examine(now, estimate, &interval, &mut asked);
+                self.asked = asked;
+                return verdict;
             }
+            self.asked = None;
             if self.inherent > 0 {
                 self.inherent = (self.inherent * 7 + self.latest) / 8;
             }
@@ -288,28 +294,37 @@ impl LossLimit {
         if self.lasting.has(LASTING) {
             let lasting = std::mem::take(&mut self.lasting);
             if lasting.loss() > self.inherent + EXCESS_LASTING + lasting.chance(self.inherent) {
-                return self.examine(now, estimate, &lasting);
+                let mut asked = self.asked_for_lasting;
+                let verdict = self.examine(now, estimate, &lasting, &mut asked);
+                self.asked_for_lasting = asked;
+                return verdict;
             }
+            self.asked_for_lasting = None;
         }
         None
     }
 
     /// Distinguishes congestion from inherent loss: by the loss of a probe at a higher rate, else by sending
-    /// less.
-    fn examine(&mut self, now: Time, estimate: Bitrate, interval: &Interval) -> Option<Verdict> {
+    /// less. `asked` is when a probe was asked for because of the same loss.
+    fn examine(
+        &mut self,
+        now: Time,
+        estimate: Bitrate,
+        interval: &Interval,
+        asked: &mut Option<Time>,
+    ) -> Option<Verdict> {
         let sent = interval.sent_rate();
         let is_usable = |(at, probe): &(Time, ProbeResult)| {
             now.since(*at) < PROBE_AGE_MAX && probe.sent.as_bps() * 2 > sent.as_bps() * 3
         };
         let Some((_, probe)) = self.probe.filter(is_usable) else {
-            let asked = *self.asked.get_or_insert(now);
-            if now.since(asked) < ASKED_MAX {
+            if now.since(*asked.get_or_insert(now)) < ASKED_MAX {
                 return Some(Verdict::Probe(Bitrate::from_bps(sent.as_bps() * 2)));
             }
-            self.asked = None;
+            *asked = None;
             return Some(self.begin_trial(now, estimate, interval));
         };
-        self.asked = None;
+        *asked = None;
         if shows_inherent(&probe, interval) {
             self.inherent = interval.loss().min(INHERENT_MAX);
             return None;
@@ -365,5 +380,63 @@ impl LossLimit {
             counted_from: self.counted_from,
             ..Self::default()
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sent_ledger::{Outcome, SentLedger};
+    use super::*;
+
+    /// Packets that are sent every 5 ms, and what is concluded from their loss.
+    #[derive(Default)]
+    struct Path {
+        limit: LossLimit,
+        ledger: SentLedger,
+        sent: u16,
+        verdicts: Vec<Verdict>,
+    }
+
+    impl Path {
+        /// Sends packets, of which one of `lost_of` is lost.
+        fn send(&mut self, packets: u16, lost_of: u16) {
+            for _ in 0..packets {
+                let now = Time::from_millis(u64::from(self.sent) * 5);
+                self.ledger.record(now, self.sent, 1_200, 0);
+                let is_lost = self.sent.checked_rem(lost_of) == Some(0);
+                match self.ledger.resolve(self.sent, !is_lost) {
+                    Some(Outcome::Lost(packet)) => self.limit.record_loss(&packet),
+                    Some(Outcome::Arrived(packet)) => self.limit.record_arrival(&packet),
+                    _ => unreachable!("each packet is reported once"),
+                }
+                let verdict = self.limit.evaluate(now, Bitrate::from_kbps(2_000));
+                self.verdicts.extend(verdict);
+                self.sent += 1;
+            }
+        }
+
+        fn has_reduced(&self) -> bool {
+            let is_reduced = |verdict: &Verdict| matches!(verdict, Verdict::Reduce(_));
+            self.verdicts.iter().any(is_reduced)
+        }
+    }
+
+    #[test]
+    fn loss_that_lasts_without_a_probe_lowers_the_rate() {
+        let mut path = Path::default();
+        path.send(300, 0);
+        path.send(600, 5);
+        assert!(path.has_reduced(), "{:?}", path.verdicts);
+    }
+
+    #[test]
+    fn single_moments_of_loss_do_not_lower_the_rate() {
+        let mut path = Path::default();
+        for _ in 0..20 {
+            path.send(600, 0);
+            path.send(40, 5);
+        }
+        assert!(!path.verdicts.is_empty());
+        assert!(!path.has_reduced(), "{:?}", path.verdicts);
     }
 }

@@ -1,8 +1,8 @@
-//! Packets sent in the last second, which may be retransmitted: numbers and rewritten fields, never
-//! bytes. The bytes are in the producer's packet cache.
+//! Packets sent in the last second, or in four round trips where these are longer, which may be
+//! retransmitted: numbers and rewritten fields, never bytes. The bytes are in the producer's packet cache.
 //!
 //! Bounded against peers that request too much: once per round trip, ten times per packet, and
-//! nothing older than a second.
+//! nothing older than that.
 
 use std::time::Duration;
 
@@ -11,15 +11,13 @@ use watersmeet_wire::units::{SeqNo, Time};
 use crate::consumer::queued_packet::PacketPatch;
 use crate::consumer::rewrite::low_16_bits;
 use crate::consumer::withdrawn_frames::WithdrawnFrames;
+use crate::packet_cache;
 
 /// Upper bound of the packets remembered: as many as the packet cache holds.
 pub const SENT_MAX: usize = 1_024;
 
 /// Initial number of slots.
 const SENT_MIN: usize = 64;
-
-/// Time for which a packet can be requested.
-const KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// Upper bound of the retransmissions of one packet.
 pub const RESENDS_MAX: u8 = 10;
@@ -60,16 +58,33 @@ pub struct Sent {
 
 const _: () = assert!(size_of::<Option<Sent>>() == 32, "two in a cache entry");
 
-/// Packets sent in the last second.
-#[derive(Debug, Default)]
+/// Packets sent lately.
+#[derive(Debug)]
 pub struct SentPackets {
+    /// Time for which a packet can be requested.
+    kept_for: Duration,
     /// Ring by outgoing sequence number. Its length is a power of two, or zero before the first packet.
     slots: Vec<Option<Sent>>,
     /// Frames that were dropped unsent since they were last taken.
     withdrawn: Option<Box<WithdrawnFrames>>,
 }
 
+impl Default for SentPackets {
+    fn default() -> Self {
+        Self {
+            kept_for: packet_cache::kept_for(Duration::ZERO),
+            slots: Vec::new(),
+            withdrawn: None,
+        }
+    }
+}
+
 impl SentPackets {
+    /// Sets for how long a packet can be requested.
+    pub fn keep_for(&mut self, span: Duration) {
+        self.kept_for = span;
+    }
+
     /// Remembers a packet.
     pub fn insert(
         &mut self,
@@ -102,7 +117,7 @@ impl SentPackets {
     pub fn due(&self, now: Time, raw: u16, round_trip: Option<Duration>) -> Option<&Sent> {
         let sent = self.slots.get(self.index(u64::from(raw)))?.as_ref()?;
         let age = sent.age(now);
-        let is_old = age > KEPT_FOR && sent.resends == 0;
+        let is_old = age > self.kept_for && sent.resends == 0;
         let is_early = sent.resends > 0 && age < sent.spacing(round_trip);
         let is_refused = sent.seq != raw || is_old || is_early || sent.resends >= RESENDS_MAX;
         (!is_refused).then_some(sent)
@@ -182,7 +197,7 @@ impl SentPackets {
         slot.copied().flatten().is_some_and(|sent| {
             let is_later = sent.seq.wrapping_sub(raw).cast_signed() > 0;
             let is_gone =
-                sent.age(now) > KEPT_FOR && sent.resends == 0 || sent.resends >= RESENDS_MAX;
+                sent.age(now) > self.kept_for && sent.resends == 0 || sent.resends >= RESENDS_MAX;
             is_later || sent.seq == raw && is_gone
         })
     }
@@ -210,7 +225,7 @@ impl SentPackets {
             return;
         }
         let occupant = self.slots.get(self.index(seq)).copied().flatten();
-        let is_recent = occupant.is_some_and(|sent| sent.age(now) < KEPT_FOR);
+        let is_recent = occupant.is_some_and(|sent| sent.age(now) < self.kept_for);
         if !is_recent || self.slots.len() >= SENT_MAX {
             return;
         }
@@ -306,6 +321,14 @@ mod tests {
         let mut packets = sent(5);
         let due = |round: &u64| take_due(&mut packets, round * 100, 5, Some(RTT));
         assert_eq!((0..100).filter(due).count(), usize::from(RESENDS_MAX));
+    }
+
+    #[test]
+    fn packet_is_retransmitted_to_a_viewer_with_a_long_round_trip_after_seconds() {
+        let mut packets = sent(5);
+        packets.keep_for(packet_cache::kept_for(Duration::from_millis(600)));
+        assert!(!packets.is_beyond_repair(Time::from_millis(2_300), 5));
+        assert!(take_due(&mut packets, 2_300, 5, Some(RTT)));
     }
 
     #[test]

@@ -64,6 +64,11 @@ impl Consumer {
         })
     }
 
+    /// Keeps packets for this time, to retransmit them.
+    pub fn keep_packets_for(&mut self, span: Duration) {
+        self.sent.keep_for(span);
+    }
+
     /// Records that a packet is retransmitted, which first had the sequence number `wanted`.
     pub fn record_retransmission(&mut self, now: Time, wanted: u16, packet: &QueuedPacket) {
         if self.sent.record_resend(now, wanted) {

@@ -29,6 +29,13 @@ impl Producer {
         self.layer_rates.fill_with(LayerRate::of_screen);
     }
 
+    /// Caches packets for this time at least, to retransmit them to a viewer with a long round trip.
+    pub fn keep_packets_for(&mut self, span: Duration) {
+        for stream in &mut self.streams {
+            stream.cache.keep_for_viewer(span);
+        }
+    }
+
     /// Returns whether it is a shared screen.
     pub const fn is_screen(&self) -> bool {
         self.is_screen

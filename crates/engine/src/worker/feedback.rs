@@ -1,6 +1,8 @@
 //! RTCP in both directions: reports and requests of peers, and requests to publishers. A packet
 //! counts only for streams that are received or sent on the transport it arrives on.
 
+use std::time::Duration;
+
 use watersmeet_wire::rtcp::feedback::{FirEntry, Nack};
 use watersmeet_wire::rtcp::report::{ReportBlock, SenderInfo};
 use watersmeet_wire::rtcp::{Packet, packets};
@@ -10,6 +12,7 @@ use super::Worker;
 use super::transmit::cached_packet;
 use crate::arrival_log;
 use crate::command::Event;
+use crate::packet_cache;
 use crate::producer::Origin;
 use crate::producer::activity::bit;
 use crate::publisher_clock::ReportClock;
@@ -89,10 +92,10 @@ impl Worker {
     }
 
     fn record_report_block(&mut self, now: Time, key: TransportKey, block: &ReportBlock) {
-        let Some(consumer) = self.consumer_of(key, block.ssrc) else {
+        let Some(consumer_key) = self.consumer_of(key, block.ssrc) else {
             return;
         };
-        let Some(consumer) = self.consumers.get_mut(consumer) else {
+        let Some(consumer) = self.consumers.get_mut(consumer_key) else {
             return;
         };
         if consumer.ssrc != block.ssrc {
@@ -105,11 +108,25 @@ impl Worker {
             && let Some(entry) = self.transports.get_mut(key)
         {
             entry.outbound.round_trip.record(now, round_trip);
-            entry.outbound.shortest_round_trip.record(round_trip);
+            let shortest = &mut entry.outbound.shortest_round_trip;
+            shortest.record(round_trip);
+            let span = packet_cache::kept_for(shortest.get());
+            self.keep_packets_for(consumer_key, span);
         }
         if let Some(score) = score {
             let consumer = id;
             self.report_event(Event::ConsumerScore { consumer, score });
+        }
+    }
+
+    /// Keeps packets of a consumer for this time, to retransmit them.
+    fn keep_packets_for(&mut self, key: ConsumerKey, span: Duration) {
+        let Some(consumer) = self.consumers.get_mut(key) else {
+            return;
+        };
+        consumer.keep_packets_for(span);
+        if let Some(producer) = self.producers.get_mut(consumer.producer) {
+            producer.keep_packets_for(span);
         }
     }
 
