@@ -78,6 +78,9 @@ const SHOWN_MIN: Bitrate = Bitrate::from_kbps(400);
 /// that of a small picture.
 const HELD_MIN: Bitrate = Bitrate::from_kbps(280);
 
+/// Bitrate of one voice, as sent.
+const ONE_VOICE_MAX: Bitrate = Bitrate::from_kbps(90);
+
 /// Length of a large packet in bytes.
 const LARGE_PACKET: usize = 1_200;
 
@@ -100,8 +103,9 @@ const IDLE_AFTER: Duration = Duration::from_millis(400);
 /// Time after the round trip of a probe for which its own queue shows.
 const PROBE_ECHO: Duration = Duration::from_millis(150);
 
-/// Pauses of probing after congestion.
+/// Pauses of probing after congestion, usually and while the estimate is small: there may be no picture.
 const PROBE_PAUSE: Duration = Duration::from_millis(1_500);
+const PROBE_PAUSE_SMALL: Duration = Duration::from_millis(700);
 
 /// Bandwidth estimate of a transport, and the times at which it may send.
 #[derive(Debug)]
@@ -473,10 +477,12 @@ impl BandwidthEstimator {
         let standing = former.filter(|former| former.is_queue_standing);
         let busy = self.busy.get(self.queue.base());
         let arrived = self.arrived();
-        if standing.is_some_and(|former| {
-            let is_expected = self.expects_competition(now);
-            former.is_fruitless(now, queue, is_expected)
-        }) {
+        if !self.is_mostly_unreported()
+            && standing.is_some_and(|former| {
+                let is_expected = self.expects_competition(now);
+                former.is_fruitless(now, queue, is_expected)
+            })
+        {
             self.begin_competition(now, queue);
             return;
         }
@@ -493,7 +499,12 @@ impl BandwidthEstimator {
             FLOOR
         };
         self.set(self.estimate.min(lower.max(least)));
-        self.prober.pause(now, PROBE_PAUSE);
+        let pause = if self.estimate < probe::SMALL {
+            PROBE_PAUSE_SMALL
+        } else {
+            PROBE_PAUSE
+        };
+        self.prober.pause(now, pause);
         match &mut self.congestion {
             Some(former) if former.is_queue_standing => former.decrease(now, queue, total),
             congestion => *congestion = Some(Episode::begin(now, queue, total)),
@@ -505,11 +516,18 @@ impl BandwidthEstimator {
     fn is_queue_left(&mut self, now: Time, queue: Duration) -> bool {
         let is_short = queue * 2 < self.queue_max();
         let is_expected = self.expects_competition(now);
+        let is_own = self.is_mostly_unreported();
         let Some(congestion) = &mut self.congestion else {
             return false;
         };
         congestion.record_queue(queue, is_short);
-        congestion.is_fruitless(now, queue, is_expected)
+        !is_own && congestion.is_fruitless(now, queue, is_expected)
+    }
+
+    /// Returns whether most of what is sent is audio of several people, whose arrival is not reported. It can fill the
+    /// queue however little else is sent, so that a queue which stays tells nothing about other traffic.
+    fn is_mostly_unreported(&self) -> bool {
+        self.unreported > self.arrived().max(ONE_VOICE_MAX)
     }
 
     fn begin_competition(&mut self, now: Time, queue: Duration) {

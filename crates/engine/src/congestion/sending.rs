@@ -29,6 +29,10 @@ const FLIGHT_MIN_DRAINING: u64 = 1_500;
 /// Time in which a queue should drain by itself. Then it is made to: pictures wait, because audio does in the queue.
 const DRAINED_WITHIN: Duration = Duration::from_millis(900);
 
+/// Interval at which a packet is sent while a queue drains by force that audio alone nearly fills: with one always on
+/// the way it would stay for ever.
+const DRAINING_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Length of the IP and UDP headers: much beside a packet of audio.
 const UDP_HEADERS_LEN: usize = 28;
 
@@ -70,6 +74,9 @@ impl BandwidthEstimator {
             return now;
         }
         let paced = self.pacer.ready_at(self.pacing_rate(now));
+        if self.is_draining(now) && self.is_mostly_unreported() {
+            return paced.max(self.last_sent + DRAINING_INTERVAL);
+        }
         let is_full =
             self.is_interrupted(now) || self.ledger.in_flight(now) >= self.flight_max(now);
         if is_full {
@@ -123,10 +130,20 @@ impl BandwidthEstimator {
         }
     }
 
+    /// Returns for how long a queue has been standing; `None` when none is.
+    fn queue_standing_for(&self, now: Time) -> Option<Duration> {
+        self.congestion.and_then(|it| it.standing_for(now))
+    }
+
+    /// Returns whether a queue is made to drain, which did not by itself.
+    fn is_draining(&self, now: Time) -> bool {
+        self.queue_standing_for(now)
+            .is_some_and(|it| it > DRAINED_WITHIN)
+    }
+
     /// Returns how many bytes may be on the way.
     pub(super) fn flight_max(&self, now: Time) -> u64 {
-        let standing_for = self.congestion.and_then(|it| it.standing_for(now));
-        let queue = if standing_for.is_some() {
+        let queue = if self.queue_standing_for(now).is_some() {
             QUEUE_ALLOWED_CONGESTED
         } else if self.is_even {
             QUEUE_ALLOWED_EVEN
@@ -135,7 +152,7 @@ impl BandwidthEstimator {
         } else {
             QUEUE_ALLOWED_UNCONGESTED
         };
-        let (round_trip, least) = if standing_for.is_some_and(|it| it > DRAINED_WITHIN) {
+        let (round_trip, least) = if self.is_draining(now) {
             // The round trip of the empty path: with that of the queue, the queue would stay as it is.
             let empty = self.round_trip.saturating_sub(self.queue.get());
             (empty, FLIGHT_MIN_DRAINING)

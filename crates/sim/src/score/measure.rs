@@ -52,6 +52,8 @@ pub enum Measure {
     LongestGap(Window),
     /// Time until the server announces that it forwards nothing.
     Withheld(Window),
+    /// Announcements that the server forwards nothing, per minute.
+    Withdrawals(Window),
     /// Time until frames are rendered.
     Resumed(Window),
     /// Time until the queueing delay stays below this.

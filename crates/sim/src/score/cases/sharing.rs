@@ -39,6 +39,8 @@ pub(super) fn cases() -> Vec<Case> {
         paused_viewer(),
         screen_and_camera(),
         pages_and_voice(),
+        pages_and_camera("screen of pages, voice, camera on 150 kbit/s", false),
+        pages_and_camera("screen of pages, two voices, camera on 150 kbit/s", true),
     ]
 }
 
@@ -325,11 +327,40 @@ fn screen_and_camera() -> Case {
     }
 }
 
+/// The same pages and voice with somebody else's camera, and with that person's voice.
+fn pages_and_camera(name: &'static str, has_second_voice: bool) -> Case {
+    let case = pages_and_voice();
+    let mut ana = Person::publisher("ana");
+    ana.media
+        .retain(|media| has_second_voice || matches!(media, MediaSource::Camera(_)));
+    let mut rows = vec![worst(
+        "pauses of the camera per minute",
+        Unit::PerMinute,
+        Measure::Withdrawals(Window::secs(30, 120)),
+        Bar::at_most(2.0),
+    )];
+    // Without a voice of everybody, the share that was lost of each says nothing.
+    if has_second_voice {
+        rows.push(mean(
+            "audio lost",
+            Unit::Share,
+            Measure::AudioLoss,
+            Bar::at_most(0.02),
+        ));
+    }
+    Case {
+        people: case.people.into_iter().chain([ana]).collect(),
+        measured_from: case.measured_from,
+        rows,
+        ..self::case(name, secs(120))
+    }
+}
+
 /// Pages of text, a keyframe of 28 KB every ten seconds, with a voice on a line of 150 kbit/s: 34 KB in three
 /// seconds are left for them.
 fn pages_and_voice() -> Case {
     let viewer = Person::viewer("ben", line_of(kbps(150), DELAY)).at(secs(1));
-    let pages = CameraOptions::pages(28_000, vec![20, 30, 40, 50]);
+    let pages = CameraOptions::pages(28_000, (2..12).map(|page| page * 10).collect());
     let media = vec![
         MediaSource::Camera(pages),
         MediaSource::Microphone { pauses: false },

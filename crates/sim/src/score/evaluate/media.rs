@@ -98,6 +98,13 @@ fn figures_of_windows(measure: Measure, run: &Recording) -> Option<Vec<f64>> {
                 it.samples.get(index).is_some_and(|it| it.is_withheld)
             })
         }),
+        Measure::Withdrawals(window) => in_window(run, window, |it| {
+            let is_withheld = |index: usize| it.samples.get(index).is_some_and(|it| it.is_withheld);
+            let begins =
+                |index: &usize| is_withheld(*index) && !is_withheld(index.saturating_sub(1));
+            let count = window.indices().filter(begins).count();
+            count as f64 / (window.length().as_secs_f64() / 60.0)
+        }),
         Measure::Resumed(window) => in_window(run, window, |it| {
             lasting(window, |index| it.shown_layer(index).is_some())
         }),
