@@ -1,5 +1,5 @@
 /** The other participants of a room and their producers, as the server's snapshots and notices state them. */
-import { batch, signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals-core';
 import { Participant } from './participant';
 import { RemoteProducer } from './remoteProducer';
 import type { Notice, Notices, ParticipantSummary, ProducerSummary, RoomJoined } from './protocol';

@@ -10,7 +10,7 @@
  * a lost worker or a transport that an ICE restart does not recover leads back to 2, with the
  * participants kept on the screen. 6. `leave`, or removal.
  */
-import { batch, computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
+import { batch, computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals-core';
 import { Breakouts } from './breakouts';
 import { Consumers } from './consumers';
 import { Conversation } from './conversation';

@@ -2,7 +2,7 @@
  * Recovery of a room's transports: restarts ICE on one that stays disconnected, and causes a
  * rejoin when that does not help in time. Opens and closes no transport.
  */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import type { ConnectionState } from './media';
 import type { Direction } from './protocol';
 
