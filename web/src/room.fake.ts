@@ -56,8 +56,8 @@ export class FakeSignalling implements SignallingConnection {
     this.events.onDisconnected(100, true);
   }
 
-  resume(): void {
-    this.events.onResumed();
+  resume(afterSilence = false): void {
+    this.events.onResumed(afterSilence);
   }
 
   keepSession(secret: string): void {
