@@ -12,8 +12,6 @@ test('the example client and the page exchange video', async ({ call }) => {
   await expect(ana.page.getByRole('button', { name: 'Participants (2)' })).toBeVisible();
   await ana.expectMovingVideo("Example's camera");
   await example.expectMovingVideo('ana');
-  // The picture is received as large as it is shown: 240 pixels high, and not all that ana sends.
-  await expect.poll(() => example.page.getByLabel('ana').evaluate((video: HTMLVideoElement) => video.videoHeight)).toBe(240);
 
   await example.closeWindow();
   await expect(ana.page.getByRole('figure', { name: 'Example', exact: true })).toHaveCount(0, { timeout: 2_000 });
