@@ -1,9 +1,9 @@
 /** The public types of the package. Imports nothing of the client's internals, so that their types stay internal. */
 
-/** What a participant may do: hosts decide about others, viewers send nothing. */
+/** Permissions of a participant: hosts decide about others, viewers send nothing. */
 export type Role = 'host' | 'speaker' | 'viewer';
 
-/** What a track shows or carries. */
+/** Origin of a track. */
 export type Source = 'microphone' | 'camera' | 'screen' | 'screen-audio';
 
 /**
@@ -31,7 +31,7 @@ export type ErrorCode =
   | 'forbidden'
   /** The token is malformed, expired, or of another room. */
   | 'invalid-token'
-  /** The room or the server is full, or as much is sent already as is permitted. */
+  /** The room or the server is full, or we send as many tracks as permitted already. */
   | 'limit-reached'
   /** The room is locked. */
   | 'room-locked'
@@ -64,7 +64,7 @@ export interface JoinOptions {
   server: string | URL;
   /** Name of the room, at most 64 characters. */
   room: string;
-  /** What others call us, at most 64 characters. */
+  /** Name that others see, at most 64 characters. */
   name?: string;
   /** Token that permits joining, where the server or the room needs one. */
   token?: string;
@@ -87,7 +87,7 @@ export interface Participant {
   readonly role: Role;
   /** Whether the participant's connection is interrupted: nothing arrives at the server. */
   readonly interrupted: boolean;
-  /** What arrives of the participant, oldest first. */
+  /** Tracks that arrive of the participant, oldest first. */
   readonly media: readonly RemoteMedia[];
 }
 
@@ -117,7 +117,7 @@ export interface PublishOptions {
   source?: 'microphone' | 'camera' | 'screen';
   /** Sound of a screen. */
   audio?: MediaStreamTrack;
-  /** What a screen shows: `text` is sharp (the default), `motion` is smooth. */
+  /** Content of a screen: `text` is sharp (the default), `motion` is smooth. */
   content?: 'text' | 'motion';
 }
 
@@ -129,7 +129,7 @@ export interface Publication {
   readonly muted: boolean;
   /** Pauses or resumes sending a microphone or camera. The track itself goes on. */
   setMuted(muted: boolean): void;
-  /** Ends sending. The track itself goes on: who opened a device closes it. */
+  /** Ends sending. The track itself goes on, and a device stays open until its track is stopped. */
   stop(): void;
 }
 
@@ -172,7 +172,7 @@ export interface Call {
   on<E extends keyof CallEvents>(event: E, listener: (value: CallEvents[E]) => void): () => void;
   /**
    * Sends a track, also after every reconnection. A second microphone or camera replaces the first; up to three screens
-   * are sent at a time. What our role does not permit is sent once it does. A refusal is told as `problem`.
+   * are sent at a time. A track that our role does not permit is sent once it does. A refusal is told as `problem`.
    */
   publish(track: MediaStreamTrack, options?: PublishOptions): Publication;
   /** Receives a video as large as it is shown. Call it again when the size changes. */

@@ -1,4 +1,4 @@
-/** What is published, in the form in which the room sends it. */
+/** Published tracks, in the form in which the room sends them. */
 import { signal, type Signal } from '@preact/signals-core';
 import type { Device } from '../src/capture';
 import type { LocalTracks } from '../src/producers';

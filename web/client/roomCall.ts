@@ -8,7 +8,7 @@ import { Emitter } from './emitter';
 import { Publications } from './publications';
 import { RemoteParticipants, participantStates } from './remoteMedia';
 
-/** What tests replace. */
+/** Connections of a room to its server; tests replace them. */
 type Connections = Pick<RoomOptions, 'createSignalling' | 'createMedia'>;
 
 /** Joins with these connections to the server; `join` of the package has real ones. */

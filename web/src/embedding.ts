@@ -40,7 +40,7 @@ export type EmbeddingEvent =
   | { event: 'media'; microphone: boolean; camera: boolean; screens: number }
   | { event: 'error'; code: string; message: string };
 
-/** What of the page is commanded and observed. */
+/** Parts of the page that are commanded and observed. */
 export type EmbeddedApp = Pick<
   App,
   'page' | 'room' | 'roomId' | 'name' | 'failure' | 'removal' | 'microphoneLive' | 'cameraLive' | 'join' | 'leave' | 'toggle' | 'shareScreen'

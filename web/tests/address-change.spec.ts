@@ -16,7 +16,7 @@ const CHANGES = [
   { gapMs: 0, backMsMax: SILENCE_MS + 2_500 },
 ];
 const CAMERA_FPS = 24;
-/** What the jitter buffer still has when the address changes without a gap. */
+/** Time for which the jitter buffer may still release pictures after a change without a gap. */
 const JITTER_BUFFER_MS_MAX = 300;
 
 test('pictures are back within seconds after a new address of the device, whether or not it had none in between', NIGHTLY, async ({ call }) => {
