@@ -7,9 +7,10 @@ paths := . scripts/paths;
 score := cargo run --quiet --release -p watersmeet-sim --bin watersmeet-score --
 web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist -prune \
 	-o -path web/test-results -prune -o -path web/tests -prune -o -path web/bench -prune \
+	-o -path web/screenshots -prune -o -path web/client/build -prune -o -path web/client/dist -prune \
 	-o -type f -print)
 
-.PHONY: help run build check test nightly dev e2e relay sim sweep bench load score instructions microbench runs league signalling hostile fuzz clean tools
+.PHONY: help run build check test nightly dev e2e screenshots relay sim sweep bench load score instructions microbench runs league signalling hostile fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
@@ -42,6 +43,11 @@ e2e: web/dist/index.html ## Run the browser tests on the program built by `make 
 dev: web/node_modules/.package-lock.json ## Start the server, and the web client with live reload on http://localhost:5173
 	@$(paths) cargo build -p watersmeet-server
 	@$(paths) target/debug/watersmeet --dev & server=$$!; trap "kill $$server" EXIT; npm --prefix web run dev
+
+screenshots: web/dist/index.html ## Take pictures of the page in each state, into web/screenshots/pictures; ONLY="a call of nine"
+	@scripts/setup test
+	@$(paths) cargo build --quiet -p watersmeet-server
+	@$(paths) WATERSMEET_BIN="$(CURDIR)/target/debug/watersmeet" npm --prefix web run screenshots -- $(if $(ONLY),--grep "$(ONLY)")
 
 relay: ## Impair UDP between browsers and a server: LISTEN=127.0.0.1:24000 SERVER=127.0.0.1:10000
 	@$(paths) cargo run --quiet -p watersmeet-sim --bin watersmeet-relay -- \

@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -36,6 +37,8 @@ export default defineConfig({
   // Relative, so that the page works below any path of a reverse proxy.
   base: './',
   plugins: [precompress()],
+  // The example client imports the package by its name, as others do, and gets its sources.
+  resolve: { alias: { 'watersmeet-client': fileURLToPath(new URL('client/index.ts', import.meta.url)) } },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: ['chrome111', 'firefox120', 'safari16.4'],

@@ -3,7 +3,7 @@
  * Connects capture, signalling, media and room; the components call its methods
  * and read its signals.
  */
-import { computed, effect, signal, untracked } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals-core';
 import { BASE_URL } from './basePath';
 import {
   loadHostToken,

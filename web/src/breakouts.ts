@@ -2,7 +2,7 @@
  * Breakout rooms of the meeting, as notices tell them: which there are, where we are assigned, and the countdowns
  * before we go there and before everybody returns. `Room` moves the media.
  */
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals-core';
 import { named, type Named, type NotificationContent } from './notifications';
 import type { BreakoutPlan, Breakouts as BreakoutState, Moderate, Notice, Notices, RoomJoined } from './protocol';
 import { reportRefusal, type RoomSignalling } from './signalling';

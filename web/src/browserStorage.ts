@@ -4,6 +4,7 @@
  * only file that touches storage. Where storage is forbidden, nothing is kept and
  * nothing fails.
  */
+import { generateSecret } from './randomSecret';
 
 export interface PersonSettings {
   name: string;
@@ -34,9 +35,6 @@ const TAB_KEY = 'watersmeet.tab';
 const SAVE_DATA_KEY = 'watersmeet.saveData';
 const LAST_READ_KEY = 'watersmeet.lastRead';
 const LANGUAGE_KEY = 'watersmeet.language';
-
-/** Bytes of a tab's secret: 128 bits cannot be guessed. */
-const TAB_SECRET_LEN = 16;
 
 export function loadPersonSettings(): PersonSettings {
   const { name, cameraId, microphoneId } = read(localStorageOrNull(), PERSON_KEY);
@@ -94,8 +92,7 @@ export function loadTabSecret(): string {
   const store = sessionStorageOrNull();
   const known = text(read(store, TAB_KEY)['secret']);
   if (known) return known;
-  const bytes = crypto.getRandomValues(new Uint8Array(TAB_SECRET_LEN));
-  const secret = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const secret = generateSecret();
   write(store, TAB_KEY, { secret });
   return secret;
 }

@@ -4,7 +4,7 @@
  * A screen that is shared is shown large by itself, unless the person has chosen the grid or pinned something else. Whom a
  * host shows large comes before both, and what the person has pinned before that.
  */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import type { Participant } from './participant';
 import type { RemoteProducer } from './remoteProducer';
 import type { LocalScreen } from './screenCapture';

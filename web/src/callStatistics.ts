@@ -2,7 +2,7 @@
  * Statistics of a call while they are shown: reads the browser's reports every second, and keeps the figures of each
  * track and a minute of their bitrates. `connectionQuality.ts` tells what is bad in them. Loaded on demand.
  */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import { figuresOf, readReceived, readSent, type TrackFigures, type TrackReading } from './callStats';
 import { ownSymptoms, symptomsOf, type Cause, type OwnCause, type Symptom } from './connectionQuality';
 import type { Participant } from './participant';

@@ -3,7 +3,7 @@
  * level of the microphone. The only file that touches getUserMedia and devices.
  * Sends nothing.
  */
-import { batch, signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals-core';
 import { MicrophoneMeter } from './microphoneMeter';
 import { MicrophoneWatch, type MicrophoneProblem } from './microphoneWatch';
 

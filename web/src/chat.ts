@@ -2,7 +2,7 @@
  * Chat of one room: messages in the server's order, those that are not delivered yet, and how many are unread.
  * Messages of a gap come with the server's history; each is identified by its id, so that none is shown twice.
  */
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals-core';
 import { named, type FailureReason, type Named } from './notifications';
 import type { ChatMessage as ReceivedMessage, ChatPolicy, Conversation, PayloadOf } from './protocol';
 import { Refusal, failureReason, type RoomSignalling } from './signalling';

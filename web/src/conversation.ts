@@ -2,7 +2,7 @@
  * The conversation in a room beside its media: chat, raised hands, reactions and polls. Reads what the server keeps
  * of it after each join, and follows its notices.
  */
-import { batch } from '@preact/signals';
+import { batch } from '@preact/signals-core';
 import { loadLastReadMessage, saveLastReadMessage } from './browserStorage';
 import { Chat } from './chat';
 import { named, type NotificationContent } from './notifications';

@@ -2,7 +2,7 @@
  * The spotlight, the rule for sharing screens, and the latest request to unmute, as notices tell them. `Moderation`
  * sends the requests of hosts.
  */
-import { batch, signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals-core';
 import type { Named, NotificationContent } from './notifications';
 import type { Notice, RoomJoined, Sharing } from './protocol';
 

@@ -2,7 +2,7 @@
  * Asks once before a call ends because the page is closed or the browser goes back. The browser asks before the page
  * is closed; the page asks before it goes back within its own history.
  */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 
 export class LeaveGuard {
   /** Whether the page asks whether to leave. */

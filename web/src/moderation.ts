@@ -3,7 +3,7 @@
  * policy, and the actions on other participants. Sends actions to the server,
  * which checks whether they are permitted.
  */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import { named, type Named, type NotificationContent } from './notifications';
 import type { ChatPolicy, Moderate, Notice, Notices, Policy, Role, Sharing } from './protocol';
 import { reportRefusal, type RoomSignalling } from './signalling';

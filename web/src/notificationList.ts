@@ -1,5 +1,5 @@
 /** Notifications of a call: the newest few, each for some seconds. Who joins or leaves is told together. */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import type { NotificationContent } from './notifications';
 
 /** A short message shown during the call. */

@@ -1,5 +1,5 @@
 /** Other tabs of this browser in the same meeting: tells whether there is one, and lets the newest take over. */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 
 interface TabMessage {
   kind: 'ask' | 'here' | 'gone' | 'take';

@@ -31,11 +31,13 @@ test('a URL without options gives the defaults', () => {
     width: 1280,
     camera: true,
     microphone: true,
+    language: '',
+    embedder: '',
   });
 });
 
 test('all options are parsed', () => {
-  const options = parsePageUrl(at('/?room=blue+bay&token=a.b.c&name=%20Ana%20%20Silva&autojoin=1&codec=VP9&width=640&camera=0&mic=0'));
+  const options = parsePageUrl(at('/?room=blue+bay&token=a.b.c&name=%20Ana%20%20Silva&autojoin=1&codec=VP9&width=640&camera=0&mic=0&lang=de&embed=https://App.example.org:443/x'));
   expect(options).toEqual({
     roomId: 'blue bay',
     token: 'a.b.c',
@@ -45,7 +47,13 @@ test('all options are parsed', () => {
     width: 640,
     camera: false,
     microphone: false,
+    language: 'de',
+    embedder: 'https://app.example.org',
   });
+});
+
+test.each(['app.example.org', 'null', '*', 'https://', 'capacitor://localhost'])('%s is no origin of an embedding page', (origin) => {
+  expect(parsePageUrl(at(`/?embed=${origin}`)).embedder).toBe('');
 });
 
 test.each(['av1', 'vp10', ''])('an unknown codec (%s) is ignored', (codec) => {

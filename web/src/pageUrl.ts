@@ -12,6 +12,8 @@
  * | `codec=vp8\|vp9\|h264` | send video in this codec |
  * | `width=PIXELS` | ask the camera for this width instead of 1280 |
  * | `camera=0`, `mic=0` | start with the device off |
+ * | `lang=TAG` | show the page in this language, as `de` |
+ * | `embed=ORIGIN` | in a frame: take commands from pages of this origin, and tell them what happens |
  */
 import type { VideoCodec } from './media';
 
@@ -29,6 +31,10 @@ export interface PageOptions extends Destination {
   width: number;
   camera: boolean;
   microphone: boolean;
+  /** Tag of the language to show; empty for the person's own. */
+  language: string;
+  /** Origin of the page that shows this one in a frame; empty where none is named. */
+  embedder: string;
 }
 
 /** Upper bounds in characters; at most 256 bytes, which is what the server accepts. */
@@ -53,6 +59,8 @@ export function parsePageUrl(url: URL): PageOptions {
     width: width >= WIDTH_MIN && width <= WIDTH_MAX ? Math.round(width) : WIDTH_DEFAULT,
     camera: query.get('camera') !== '0',
     microphone: query.get('mic') !== '0',
+    language: query.get('lang') ?? '',
+    embedder: parseOrigin(query.get('embed') ?? ''),
   };
 }
 
@@ -202,6 +210,11 @@ function claimsOf(token: string): Record<string, unknown> {
   } catch {
     return {};
   }
+}
+
+/** Returns the origin of an address of the web; empty for anything else. */
+function parseOrigin(value: string): string {
+  return /^https?:\/\//i.test(value) && URL.canParse(value) ? new URL(value).origin : '';
 }
 
 function parseCodec(value: string | null): VideoCodec | null {

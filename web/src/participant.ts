@@ -1,5 +1,5 @@
 /** Another participant of the room, as signals. Knows neither signalling nor media transports. */
-import { computed, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals-core';
 import type { Cause } from './connectionQuality';
 import type { Named } from './notifications';
 import type { Role } from './protocol';

@@ -1,8 +1,11 @@
 /** The other participants of a room and their producers, as the server's snapshots and notices state them. */
-import { batch, signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals-core';
 import { Participant } from './participant';
 import { RemoteProducer } from './remoteProducer';
 import type { Notice, Notices, ParticipantSummary, ProducerSummary, RoomJoined } from './protocol';
+
+/** Within this time after a snapshot, participants who are missing in it may come back as others do. */
+const RETURN_MS_MAX = 30_000;
 
 export class ParticipantList {
   /** The other participants, in the order in which they joined. */
@@ -11,6 +14,8 @@ export class ParticipantList {
   readonly hadOthers = signal(false);
   /** Number of everybody in the room, where the server does not list all of them; else 0. */
   readonly participantCount = signal(0);
+  /** Names of those who are missing in the latest snapshot, and until when they are expected back. */
+  private missing = { names: [] as string[], untilMs: 0 };
 
   /** Number of participants who are in the room and not in `participants`. */
   get unlistedCount(): number {
@@ -36,12 +41,29 @@ export class ParticipantList {
         participant.name.value = displayName ?? participant.name.value;
         participant.producers.value = producers.map((summary) => knownProducer(participant, summary));
       }
+      this.recordMissing(participants);
       const previousIndex = new Map(this.participants.value.map(({ id }, index) => [id, index]));
       const index = ({ id }: Participant) => previousIndex.get(id) ?? Number.MAX_SAFE_INTEGER;
       this.participants.value = participants.sort((a, b) => index(a) - index(b));
       this.hadOthers.value ||= participants.length > 0;
       this.participantCount.value = joined.participantCount ?? 0;
     });
+  }
+
+  /** After a restart of the server everybody comes back with another id, one after the other. */
+  private recordMissing(participants: readonly Participant[]): void {
+    const present = participants.map(({ name }) => name.value);
+    const names = this.participants.value.map(({ name }) => name.value).filter((name) => !present.includes(name));
+    this.missing = { names, untilMs: Date.now() + RETURN_MS_MAX };
+  }
+
+  /** Whether a participant was here before the latest snapshot, and is only back; once for each. */
+  takeReturning({ displayName = '' }: Notices['newPeer']): boolean {
+    const { names, untilMs } = this.missing;
+    const index = names.indexOf(displayName);
+    if (index === -1 || Date.now() > untilMs) return false;
+    names.splice(index, 1);
+    return true;
   }
 
   updateRoles(summaries: ParticipantSummary[]): void {
@@ -77,6 +99,7 @@ export class ParticipantList {
   }
 
   clear(): void {
+    this.missing.names = [];
     this.participants.value = [];
     this.hadOthers.value = false;
   }

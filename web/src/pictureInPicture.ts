@@ -2,7 +2,7 @@
  * The small window of a call, which stays over other programs: a document of its own (Document Picture-in-Picture), or,
  * where browsers lack that, a video element of its own in picture-in-picture. Does not decide what is shown.
  */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import type { Size } from './tileLayout';
 
 /** Size of a new window; people can change it. */

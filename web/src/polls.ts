@@ -1,5 +1,5 @@
 /** Polls of a room with their votes, and what we voted. */
-import { computed, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals-core';
 import { named, type Named } from './notifications';
 import type { Notices, Poll as ReceivedPoll, RequestType, PayloadOf } from './protocol';
 import { reportRefusal, type RoomSignalling } from './signalling';

@@ -2,7 +2,7 @@
  * Watches the connections of a call: reads the counters of `Media` every two seconds, lets
  * `connectionQuality.ts` judge them, and shows the result at the participants and as `own`.
  */
-import { batch, signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals-core';
 import {
   NO_MARK,
   judge,

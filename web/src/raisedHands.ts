@@ -1,5 +1,5 @@
 /** Raised hands of a room, in the order in which they were raised. */
-import { computed, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals-core';
 import { named, type Named } from './notifications';
 import type { HandRaised } from './protocol';
 import { reportRefusal, type RoomSignalling } from './signalling';

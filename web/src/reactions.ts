@@ -1,5 +1,5 @@
 /** Reactions of participants, each shown for some seconds. */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import { reportRefusal, type RoomSignalling } from './signalling';
 
 /** The reactions that the server knows. */

@@ -2,7 +2,7 @@
  * A producer of another participant, as signals: what the server says of it, and its track while it is received.
  * Knows neither signalling nor media transports.
  */
-import { signal, type Signal } from '@preact/signals';
+import { signal, type Signal } from '@preact/signals-core';
 import type { Kind, LayersReason, MediaSource, ProducerSummary } from './protocol';
 import { spatialLayerFor } from './spatialLayer';
 

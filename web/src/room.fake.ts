@@ -1,5 +1,5 @@
 /** Fake signalling and local tracks for tests of `Room`, and the setup that these tests share. */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import { afterEach, beforeEach, vi } from 'vitest';
 import type { Device } from './capture';
 import { FakeMedia, fakeTrack } from './media.fake';
@@ -56,8 +56,8 @@ export class FakeSignalling implements SignallingConnection {
     this.events.onDisconnected(100, true);
   }
 
-  resume(): void {
-    this.events.onResumed();
+  resume(afterSilence = false): void {
+    this.events.onResumed(afterSilence);
   }
 
   keepSession(secret: string): void {

@@ -514,6 +514,34 @@ describe('recovery', () => {
     expect(call.server.count('joinRoom')).toBe(1);
   });
 
+  test('those who come back after us from a restart of the server are not told to have joined', async () => {
+    await call.join(ben);
+    call.server.joined = { roomId: 'room', peers: [], existingProducers: [] };
+    await call.reconnect();
+    expect(call.room.participants.value).toEqual([]);
+    call.server.notify('newPeer', { peerId: 'ben again', displayName: 'Ben' });
+    expect(call.room.notifications.value).toEqual([]);
+    // Once: another one of that name is news, and so is everybody after half a minute.
+    call.server.notify('newPeer', { peerId: 'another ben', displayName: 'Ben' });
+    expect(call.room.notifications.value.length).toBe(1);
+    await call.reconnect();
+    await vi.advanceTimersByTimeAsync(31_000);
+    call.server.notify('newPeer', { peerId: 'ben later', displayName: 'Ben' });
+    expect(call.room.notifications.value.length).toBe(1);
+  });
+
+  test('a session that goes on after silence restarts ICE on transports that seem connected, too', async () => {
+    await call.join();
+    for (const direction of ['send', 'recv'] as const) media().setConnectionState(direction, 'connected');
+    call.server.suspend();
+    call.server.resume(true);
+    await settle();
+    expect(media().iceRestarts).toEqual(['transport send', 'transport recv']);
+    // Their state has not changed, which is no failure.
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(call.server.count('joinRoom')).toBe(1);
+  });
+
   test('a session that the server does not know leads to another join', async () => {
     call.create({ resume: 'a secret of this tab' });
     await call.join(ben);

@@ -10,7 +10,7 @@
  * a lost worker or a transport that an ICE restart does not recover leads back to 2, with the
  * participants kept on the screen. 6. `leave`, or removal.
  */
-import { batch, computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
+import { batch, computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals-core';
 import { Breakouts } from './breakouts';
 import { Consumers } from './consumers';
 import { Conversation } from './conversation';
@@ -110,7 +110,7 @@ export class Room {
       onConnected: (greeting) => this.handleConnected(greeting),
       onNotice: (notice) => this.handleNotice(notice),
       onDisconnected: (_retryMs, keepsSession) => this.handleDisconnect(keepsSession),
-      onResumed: () => this.handleResumed(),
+      onResumed: (afterSilence) => this.handleResumed(afterSilence),
       onSilence: (silent) => this.handleSilence(silent),
       onWake: () => this.handleWake(),
     });
@@ -440,7 +440,8 @@ export class Room {
   private addParticipant(peer: Notices['newPeer']): void {
     if (!this.list.add(peer)) return;
     // People come and go all the time while there are breakout rooms.
-    if (!this.breakouts.state.value) this.notify({ code: 'joined', who: named(peer) });
+    const isNews = !this.list.takeReturning(peer) && !this.breakouts.state.value;
+    if (isNews) this.notify({ code: 'joined', who: named(peer) });
     if (this.role.value === 'host') void this.refreshRoles();
   }
 
@@ -515,13 +516,13 @@ export class Room {
   }
 
   /** Goes on with the session: its media never stopped, unless the path is gone too. */
-  private handleResumed(): void {
+  private handleResumed(afterSilence: boolean): void {
     batch(() => {
       this.connected.value = true;
       this.wasAsleep.value = false;
       this.speakers.restore();
     });
-    this.recovery.retry();
+    this.recovery.retry(afterSilence);
   }
 
   private handleSilence(silent: boolean): void {

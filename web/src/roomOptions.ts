@@ -1,5 +1,5 @@
 /** Options of a `Room`, and reasons why it cannot be joined. */
-import type { ReadonlySignal } from '@preact/signals';
+import type { ReadonlySignal } from '@preact/signals-core';
 import type { CreateMedia } from './media';
 import type { LocalTracks } from './producers';
 import type { SignallingConnection, SignallingEvents } from './signalling';

@@ -2,7 +2,7 @@
  * The person's shared screens, windows and tabs: choosing one in the browser's dialog, stopping it, and whether it
  * shows text or motion. The only file that touches getDisplayMedia. Sends nothing.
  */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 
 /** What a screen is sent for: text must be sharp, motion must be smooth. */
 export type ScreenMode = 'text' | 'motion';

@@ -12,8 +12,11 @@ export interface SignallingEvents {
    * attempt resumes the session: requests wait for it. `onResumed` or `onConnected` follows.
    */
   onDisconnected(retryMs: number, keepsSession: boolean): void;
-  /** The session goes on over a new connection. The notices of the gap follow. */
-  onResumed(): void;
+  /**
+   * The session goes on over a new connection. The notices of the gap follow. `afterSilence` says that nothing arrived on
+   * the connection before, although it was open: media may be on a path that leads nowhere, too.
+   */
+  onResumed(afterSilence: boolean): void;
   /** The connection is open and nothing arrives any more, or something does again. */
   onSilence(silent: boolean): void;
   /** This page did not run for a while: the device was asleep, or the browser had stopped the tab. */

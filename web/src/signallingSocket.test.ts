@@ -55,7 +55,7 @@ beforeEach(() => {
     {
       onConnected: ({ peerId }) => connections.push(peerId),
       onDisconnected: (ms) => delays.push(ms),
-      onResumed: () => connections.push('resumed'),
+      onResumed: (afterSilence) => connections.push(afterSilence ? 'resumed after silence' : 'resumed'),
       onNotice: (notice) => notices.push(notice),
       onSilence: (silent) => silences.push(silent),
       onWake: () => undefined,
@@ -325,7 +325,7 @@ describe('a session that is kept', () => {
     keep(1);
     latest().answers = false;
     vi.advanceTimersByTime(4_000);
-    const lost = latest();
+    const [lost = latest()] = webSockets;
     socket.retryNow();
     expect(lost.closeCode).toBe(4000);
     greet();
@@ -333,6 +333,44 @@ describe('a session that is kept', () => {
     socket.close();
     expect(latest().closed).toBe(true);
     expect(latest().closeCode).toBeUndefined();
+  });
+
+  test('goes on over a second connection when nothing arrives on the first', async () => {
+    keep(1);
+    const [first = latest()] = webSockets;
+    first.answers = false;
+    vi.advanceTimersByTime(2_500);
+    expect(webSockets.length).toBe(2);
+    const request = socket.request('getParticipants', {});
+    greet();
+    expect(first.closeCode).toBe(4000);
+    expect(delays).toEqual([0]);
+    expect(typesSent()).toEqual(['resumeSession']);
+    confirm();
+    expect(connections).toEqual(['peer_1', 'resumed after silence']);
+    expect(typesSent()).toEqual(['resumeSession', 'getParticipants']);
+    latest().deliver({ type: 'participants', payload: { participants: [] }, id: latest().sent.at(-1)?.id, seq: 2 });
+    expect(await request).toEqual({ participants: [] });
+    // The next loss is no silence.
+    reopen();
+    confirm();
+    expect(connections.at(-1)).toBe('resumed');
+  });
+
+  test('stays with the first connection when that speaks again, and tries others until then', () => {
+    keep(1);
+    const [first = latest()] = webSockets;
+    first.answers = false;
+    vi.advanceTimersByTime(2_500);
+    expect(webSockets.length).toBe(2);
+    vi.advanceTimersByTime(1_000);
+    expect(webSockets.map(({ closed }) => closed), 'no greeting within a second').toEqual([false, true, false]);
+    latest().onclose?.();
+    vi.advanceTimersByTime(400);
+    expect(webSockets.length, 'the third one failed').toBe(4);
+    first.deliver({ type: 'chat', payload: {}, seq: 2 });
+    expect(webSockets.map(({ closed }) => closed)).toEqual([false, true, true, true]);
+    expect([connections, delays, silences]).toEqual([['peer_1'], [], [true, false]]);
   });
 
   test('keeps a bounded number of requests', async () => {

@@ -8,6 +8,8 @@
  * 4. When the WebSocket closes, it is opened again after a growing, random delay, until `close`.
  * 5. After `keepSession`, the new connection resumes the session: the server sends the frames after the last one that
  * arrived here, and what it has not received is sent again. Otherwise, or when it cannot, pending requests fail.
+ * 6. While nothing arrives on an open WebSocket of such a session, a second one is tried: a device that has got another
+ * address keeps a connection on which nothing will ever arrive. The first of both that speaks goes on.
  */
 import { Heartbeat } from './heartbeat';
 import type {
@@ -37,6 +39,8 @@ const RESTART_BACKOFF_MS_MAX = 1_000;
 const RESUME_BACKOFF_MS_MAX = 1_000;
 /** Attempts in that time. */
 const RESUME_ATTEMPTS = 30;
+/** A second connection that is not greeted within this time, twice as long each time, is replaced by another. */
+const SPARE_MS_FIRST = 1_000;
 /** Close code that tells the server that the session will be resumed. */
 const CLOSE_TO_RESUME = 4000;
 /** Upper bound of requests that wait for a connection: fewer than the server accepts at once. */
@@ -86,9 +90,14 @@ export class SignallingSocket implements SignallingConnection {
   private lastSeq = 0;
   /** Time until which the server is expected to come back from a restart. */
   private restartUntil = 0;
+  /** Second connection, while nothing arrives on the first. */
+  private spare: WebSocket | null = null;
+  private spareTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether nothing arrived any more on the connection before. */
+  private wasSilent = false;
   private readonly heartbeat = new Heartbeat({
     sendPing: () => void this.request('ping', this.session ? { seq: this.lastSeq } : {}).catch(() => undefined),
-    onSilence: (silent) => this.events.onSilence(silent),
+    onSilence: (silent) => this.handleSilence(silent),
     onWake: () => this.events.onWake(),
   });
 
@@ -150,8 +159,12 @@ export class SignallingSocket implements SignallingConnection {
   }
 
   private connect(): void {
+    this.use(this.createWebSocket(this.url));
+  }
+
+  /** Makes a WebSocket that is new, or was not greeted yet, the connection. */
+  private use(webSocket: WebSocket): void {
     clearTimeout(this.timer);
-    const webSocket = this.createWebSocket(this.url);
     this.webSocket = webSocket;
     this.greeted = false;
     webSocket.onmessage = (event: MessageEvent) => this.handleMessage(webSocket, event.data);
@@ -163,6 +176,47 @@ export class SignallingSocket implements SignallingConnection {
     this.timer = setTimeout(() => {
       if (this.webSocket === webSocket) this.handleLoss('no greeting');
     }, GREETING_MS_MAX);
+  }
+
+  private handleSilence(silent: boolean): void {
+    this.closeSpare();
+    if (silent && this.session) this.openSpare(SPARE_MS_FIRST);
+    this.events.onSilence(silent);
+  }
+
+  /** Opens a second connection, and another one when nothing comes of it in time. */
+  private openSpare(greetingMs: number): void {
+    const spare = this.createWebSocket(this.url);
+    this.spare = spare;
+    spare.onmessage = (event: MessageEvent) => this.replaceBySpare(spare, event);
+    const tryAgain = (afterMs: number, nextGreetingMs: number) => {
+      clearTimeout(this.spareTimer);
+      this.spareTimer = setTimeout(() => {
+        this.closeSpare();
+        this.openSpare(nextGreetingMs);
+      }, afterMs);
+    };
+    tryAgain(greetingMs, 2 * greetingMs);
+    // Without any network, it fails at once.
+    spare.onclose = () => tryAgain(BACKOFF_MS_FIRST, greetingMs);
+  }
+
+  private closeSpare(): void {
+    clearTimeout(this.spareTimer);
+    if (this.spare) discard(this.spare);
+    this.spare = null;
+  }
+
+  /** Goes on over the second connection, which has spoken first. */
+  private replaceBySpare(spare: WebSocket, greeting: MessageEvent): void {
+    clearTimeout(this.spareTimer);
+    this.spare = null;
+    this.wasSilent = true;
+    this.closeWebSocket(CLOSE_TO_RESUME);
+    this.suspendRequests();
+    this.events.onDisconnected(0, true);
+    this.use(spare);
+    this.handleMessage(spare, greeting.data);
   }
 
   private handleMessage(webSocket: WebSocket, data: unknown): void {
@@ -195,6 +249,7 @@ export class SignallingSocket implements SignallingConnection {
 
   /** Starts a new session over the connection that is open. */
   private startSession(greeting: Connected): void {
+    this.wasSilent = false;
     this.peerId = greeting.peerId;
     this.lastSeq = 0;
     this.startRequests();
@@ -224,7 +279,8 @@ export class SignallingSocket implements SignallingConnection {
       else this.startTimer(request);
     }
     this.startRequests();
-    this.events.onResumed();
+    this.events.onResumed(this.wasSilent);
+    this.wasSilent = false;
   }
 
   private expectRestart(inMs: number): void {
@@ -252,6 +308,7 @@ export class SignallingSocket implements SignallingConnection {
   private handleLoss(reason: string): void {
     clearTimeout(this.timer);
     const keepsSession = this.session !== null;
+    this.wasSilent ||= this.heartbeat.isSilent;
     this.closeWebSocket(keepsSession ? CLOSE_TO_RESUME : undefined);
     if (keepsSession) this.suspendRequests();
     else this.rejectAll(reason);
@@ -267,12 +324,7 @@ export class SignallingSocket implements SignallingConnection {
     this.webSocket = null;
     this.greeted = false;
     this.heartbeat.stop();
-    if (webSocket) {
-      webSocket.onmessage = null;
-      webSocket.onclose = null;
-      if (code === undefined) webSocket.close();
-      else webSocket.close(code);
-    }
+    if (webSocket) discard(webSocket, code);
   }
 
   /** Keeps pending requests until the session is resumed. Pings have no use then. */
@@ -293,6 +345,14 @@ export class SignallingSocket implements SignallingConnection {
     }
     this.pending.clear();
   }
+}
+
+/** Closes a WebSocket of which nothing is wanted any more. */
+function discard(webSocket: WebSocket, code?: number): void {
+  webSocket.onmessage = null;
+  webSocket.onclose = null;
+  if (code === undefined) webSocket.close();
+  else webSocket.close(code);
 }
 
 /** Returns null for a frame that is not understood: what a newer server adds must not break the page. */

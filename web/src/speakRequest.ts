@@ -1,5 +1,5 @@
 /** A viewer's request to speak: asks the hosts, and waits for their answer before asking again. */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import type { Notification } from './notificationList';
 import type { NotificationContent } from './notifications';
 import { Refusal, failureReason, type RoomSignalling } from './signalling';

@@ -1,5 +1,5 @@
 /** Who is speaking, as the server detects it, and who is marked: somebody who pauses for breath stays marked. */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 
 /** How long a speaker stays marked after the server has named another one, or nobody. */
 export const HOLD_MS = 1_000;

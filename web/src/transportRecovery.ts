@@ -2,7 +2,7 @@
  * Recovery of a room's transports: restarts ICE on one that stays disconnected, and causes a
  * rejoin when that does not help in time. Opens and closes no transport.
  */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import type { ConnectionState } from './media';
 import type { Direction } from './protocol';
 
@@ -43,13 +43,19 @@ export class TransportRecovery {
     }
   }
 
-  /** Restarts ICE on the transports that are not connected: signalling is back, which was lost meanwhile. */
-  retry(): void {
+  /**
+   * Restarts ICE on the transports that are not connected: signalling is back, which was lost meanwhile. With `all`, also
+   * on those that seem connected: browsers need 5 s to find out that a path leads nowhere, and a path that works goes
+   * on to carry media while ICE restarts.
+   */
+  retry(all = false): void {
     for (const [direction, state] of this.states) {
       const transportId = this.ids.get(direction);
-      if (!transportId || !isBroken(state)) continue;
-      clearTimeout(this.timers.get(transportId));
-      this.restartIce(transportId);
+      if (!transportId) continue;
+      if (isBroken(state)) {
+        clearTimeout(this.timers.get(transportId));
+        this.restartIce(transportId);
+      } else if (all && state === 'connected' && this.actions.isLive()) this.actions.restartIce(transportId);
     }
   }
 

@@ -4,7 +4,7 @@ import { chromium, firefox, type Browser } from '@playwright/test';
 /** `chromium-rfc8888` sends congestion control feedback of RFC 8888 in place of transport-wide feedback. */
 export type BrowserName = 'chromium' | 'chromium-rfc8888' | 'firefox';
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** Lets Chromium send the feedback of RFC 8888 whatever was negotiated. */
 const RFC_8888_TRIAL = '--force-fieldtrials=WebRTC-RFC8888CongestionControlFeedback/Enabled,force_send:true/';
 const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
@@ -20,9 +20,10 @@ export function launch(name: BrowserName, checksMedia: boolean): Promise<Browser
   return launchChromium(cameraFps, name === 'chromium' ? [] : [RFC_8888_TRIAL]);
 }
 
-function launchChromium(cameraFps: number, args: string[]): Promise<Browser> {
+/** Launches Chromium with a fake camera of this frame rate; `executablePath` starts it in another way. */
+export function launchChromium(cameraFps: number, args: string[], executablePath = CHROMIUM): Promise<Browser> {
   return chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath,
     args: [
       '--no-sandbox',
       '--disable-gpu',

@@ -1,5 +1,8 @@
 /** Calls of two and three participants: joining late, muting, leaving and coming back. */
-import { ROOM, expect, expectAllReceiveAll, test } from './callFixture';
+import { ROOM, SMALL_CAMERA, expect, expectAllReceiveAll, test } from './callFixture';
+
+/** How soon pictures are back after a server was started again. */
+const BACK_MS_MAX = 10_000;
 
 test('two participants join through the buttons of the page', async ({ call }) => {
   const ana = await call.open('ana');
@@ -116,15 +119,25 @@ test('a participant without camera and microphone receives the others', async ({
   await ana.expectVideoFrom(ben);
 });
 
-test('all participants rejoin after a server restart', async ({ call }) => {
+test('a server that is killed and started again costs no click, and is told without any word about people', async ({ call }) => {
   const server = await call.startServer();
-  const ana = await call.join('ana');
-  const ben = await call.join('ben');
+  const ana = await call.join('ana', SMALL_CAMERA);
+  const ben = await call.join('ben', SMALL_CAMERA);
   await ana.expectVideoFrom(ben);
+  const decoded = [await ana.recordDecodedFrames(ben), await ben.recordDecodedFrames(ana)];
+  const told = [await ana.recordNotifications(), await ben.recordNotifications()];
+  const killedAt = Date.now();
   await server.kill();
   await expect(ana.page.getByText('The connection was lost.')).toBeVisible();
   await server.restart();
+  const restartedAt = Date.now();
+  const firstFrames = async () => Promise.all(decoded.map(async (since) => (await since(restartedAt))[0] ?? Infinity));
+  await expect.poll(async () => Math.max(...(await firstFrames())), { timeout: 30_000 }).toBeLessThan(Infinity);
+  const backMs = await firstFrames();
+  console.log(`pictures back ${backMs.join(' and ')} ms after the restart, which took ${restartedAt - killedAt} ms`);
+  for (const ms of backMs) expect(ms).toBeLessThanOrEqual(BACK_MS_MAX);
   await Promise.all([ana.expectConnected(), ben.expectConnected()]);
   await ana.expectVideoFrom(ben);
   await ben.expectVideoFrom(ana);
+  for (const texts of told) expect(await texts()).toEqual([]);
 });

@@ -44,6 +44,8 @@ const CAMERA_WIDTH_WITHOUT_MEDIA = 160;
 
 interface ArrivalOptions {
   browser?: BrowserName;
+  /** A running Chromium in place of the one that pages share. */
+  inBrowser?: Browser;
   room?: string;
   /** Further options of the page's URL. */
   options?: Record<string, string>;
@@ -202,14 +204,24 @@ export class CallParticipant {
 
   /** Starts recording alerts, however briefly they are shown; the returned function gives their texts. */
   async recordAlerts(): Promise<() => Promise<string[]>> {
-    await this.page.evaluate(() => {
-      window.alerts = [];
+    return this.recordTexts('[role=alert]');
+  }
+
+  /** Starts recording notifications, after those that are shown now; the returned function gives their texts. */
+  async recordNotifications(): Promise<() => Promise<string[]>> {
+    await expect(this.page.getByRole('log').getByRole('listitem')).toHaveCount(0);
+    return this.recordTexts('.notification');
+  }
+
+  private async recordTexts(selector: string): Promise<() => Promise<string[]>> {
+    await this.page.evaluate((shown) => {
+      window.recordedTexts = [];
       const record = () => {
-        for (const alert of document.querySelectorAll('[role=alert]')) window.alerts.push(alert.textContent ?? '');
+        for (const element of document.querySelectorAll(shown)) window.recordedTexts.push(element.textContent ?? '');
       };
       new MutationObserver(record).observe(document.body, { childList: true, subtree: true });
-    });
-    return () => this.page.evaluate(() => window.alerts);
+    }, selector);
+    return () => this.page.evaluate(() => window.recordedTexts);
   }
 
   /** Makes the page show its link as text by forbidding access to the clipboard. */
@@ -461,8 +473,8 @@ declare global {
   interface Window {
     /** Every RTCPeerConnection of the page, recorded for the tests. */
     connections: RTCPeerConnection[];
-    /** Texts of alerts, recorded by `recordAlerts`. */
-    alerts: string[];
+    /** Texts of alerts or notifications, as recorded for the tests. */
+    recordedTexts: string[];
     /** Times at which new frames of one receiver were decoded, recorded by `recordDecodedFrames`. */
     decodedAt: number[];
   }
@@ -527,7 +539,7 @@ export class Call {
   async open(name: string, arrival: ArrivalOptions = {}): Promise<CallParticipant> {
     const base = arrival.base ?? (this.servers.at(-1) ?? (await this.startServer())).url;
     const browserName = arrival.browser ?? 'chromium';
-    const browser = await this.browser(browserName);
+    const browser = arrival.inBrowser ?? (await this.browser(browserName));
     const context = await browser.newContext({
       viewport: arrival.viewport ?? { width: 960, height: 600 },
       ...(arrival.colorScheme && { colorScheme: arrival.colorScheme }),

@@ -32,6 +32,7 @@ mod cors;
 #[cfg(feature = "faults")]
 mod faults;
 mod forwarded;
+mod frame_policy;
 mod health;
 mod host_check;
 mod json_response;

@@ -180,6 +180,31 @@ impl OriginPattern {
         }
     }
 
+    /// Returns the pattern as a source of a Content Security Policy (CSP 3 §2.3.1), which names pages of the web
+    /// by a host or an IPv4 address.
+    ///
+    /// # Errors
+    /// A policy cannot name the origin.
+    pub fn csp_source(&self) -> Result<String, String> {
+        let Origin::Tuple {
+            scheme,
+            host: Host::Domain(_) | Host::Ipv4(_),
+            port: Some(_),
+        } = &self.origin
+        else {
+            return Err(format!(
+                "pages of `{}` cannot embed ours: browsers allow that only to origins such as \
+                 `https://app.example.org`",
+                self.origin
+            ));
+        };
+        let origin = self.origin.to_string();
+        Ok(match self.is_wildcard {
+            true => origin.replacen(&format!("{scheme}://"), &format!("{scheme}://*."), 1),
+            false => origin,
+        })
+    }
+
     /// Returns the pattern of the host.
     pub fn host(&self) -> Option<HostPattern> {
         match &self.origin {

@@ -139,9 +139,8 @@ fn value_type(key: &str) -> ValueType {
         | "token_required"
         | "redundant_audio"
         | "bandwidth_adaptation" => ValueType::Switch,
-        "announced_ips" | "cors_origins" | "host_names" | "trusted_proxies" | "turn_urls" => {
-            ValueType::List
-        }
+        "announced_ips" | "cors_origins" | "embed_origins" | "host_names" | "trusted_proxies"
+        | "turn_urls" => ValueType::List,
         "codecs" | "ice_servers" | "listeners" => ValueType::Json,
         _ => ValueType::Text,
     }

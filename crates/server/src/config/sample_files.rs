@@ -245,6 +245,7 @@ fn every_key_describes_its_default() {
             "jwt_audience",
             "api_key",
             "cors_origins",
+            "embed_origins",
             "host_names",
             "site",
             "trusted_proxies",

@@ -122,6 +122,10 @@ pub struct Config {
     /// networks.
     /// `cors_origins = ["https://app.example.org"]`
     pub cors_origins: Vec<String>,
+    /// Origins of other sites whose pages may show our page in a frame, and command it (`docs/embedding.md`):
+    /// `https://host`, `https://host:port`, or `https://*.example.org` for subdomains. Default: none.
+    /// `embed_origins = ["https://app.example.org"]`
+    pub embed_origins: Vec<String>,
     /// Names under which this server is reached without a trusted proxy and without TLS, as
     /// `meet.example.org` or `*.example.org`. Requests under other names are refused, since a page of
     /// another site could let its name point here. Default: that of `base_url` and of this machine;
@@ -275,6 +279,7 @@ impl Default for Config {
             jwt_audience: None,
             api_key: None,
             cors_origins: Vec::new(),
+            embed_origins: Vec::new(),
             host_names: Vec::new(),
             site: None,
             trusted_proxies: Vec::new(),

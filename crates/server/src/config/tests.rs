@@ -276,6 +276,16 @@ fn invalid_or_ineffective_values_are_refused() {
         ("CORS_ORIGIN", "https://*", "no origin"),
         ("CORS_ORIGIN", "https://*.org", "no origin"),
         ("CORS_ORIGIN", "https://a.*.example.org", "no origin"),
+        ("WATERSMEET_EMBED_ORIGINS", "*", "no origin"),
+        ("WATERSMEET_EMBED_ORIGINS", "a.example", "no origin"),
+        ("WATERSMEET_EMBED_ORIGINS", "https://*.org", "no origin"),
+        ("WATERSMEET_EMBED_ORIGINS", "null", "cannot embed"),
+        (
+            "WATERSMEET_EMBED_ORIGINS",
+            "capacitor://localhost",
+            "cannot embed",
+        ),
+        ("WATERSMEET_EMBED_ORIGINS", "https://[::1]", "cannot embed"),
         ("WATERSMEET_HOST_NAMES", "https://a.example", "no host name"),
         ("BASE_URL", "meet.example", "base_url"),
         ("BASE_URL", "https://a.example/meet?x", "base_url"),
@@ -341,6 +351,10 @@ fn invalid_or_ineffective_values_are_refused() {
         (
             "CORS_ORIGIN",
             "https://A.example:443/,https://*.example.org,capacitor://localhost,null",
+        ),
+        (
+            "WATERSMEET_EMBED_ORIGINS",
+            "https://A.example:443/,https://*.example.org:8443,http://localhost:5173",
         ),
         (
             "WATERSMEET_HOST_NAMES",

@@ -270,6 +270,15 @@ impl Config {
                 return contradiction(format!("`cors_origins`: {text}"));
             }
         }
+        if self.embed_origins.len() > ENTRIES_MAX {
+            return contradiction("`embed_origins` has at most 64 entries");
+        }
+        for origin in &self.embed_origins {
+            let source = origin.parse().and_then(|it: OriginPattern| it.csp_source());
+            if let Err(text) = source {
+                return contradiction(format!("`embed_origins`: {text}"));
+            }
+        }
         if self.host_names.len() > ENTRIES_MAX {
             return contradiction("`host_names` has at most 64 entries");
         }

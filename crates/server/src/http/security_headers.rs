@@ -1,5 +1,5 @@
-//! Headers that restrict what browsers do with responses: the page loads nothing from elsewhere, is shown in no
-//! frame, and is opened by HTTPS only once it was.
+//! Headers that restrict what browsers do with responses: the page loads nothing from elsewhere, is shown in frames
+//! of the configured origins only, and is opened by HTTPS only once it was.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -9,19 +9,9 @@ use axum::response::Response;
 use super::site::SiteContext;
 use super::site_folder::FolderFile;
 
-/// Content Security Policy of the page: everything is forbidden but files of this server and connections to it.
-/// `'self'` includes WebSockets to the same host and port (CSP 3 §6.7.2.8). Video and audio need no source, since
-/// they are played from objects. Inline scripts and styles, `eval` and markup from strings are not allowed.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self'; font-src 'self'; media-src 'self'; manifest-src 'self'; worker-src 'self'; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types 'none'";
-
 /// Headers of every response. `no-referrer` keeps room addresses out of `Referer`.
-const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (
         HeaderName::from_static("permissions-policy"),
@@ -44,19 +34,14 @@ const STRICT_TRANSPORT_SECURITY: &str = "max-age=31536000";
 pub async fn add(State(site): State<SiteContext>, request: Request, next: Next) -> Response {
     let is_secure = site.is_secure(&request);
     let mut response = next.run(request).await;
-    // The policy is made for our own page. An old client's page may have inline scripts.
     let is_foreign = response.extensions().get::<FolderFile>().is_some();
+    let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        if is_foreign && name == header::CONTENT_SECURITY_POLICY {
-            continue;
-        }
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
+    site.frame_policy.add_headers(headers, is_foreign);
     if is_secure {
         let value = HeaderValue::from_static(STRICT_TRANSPORT_SECURITY);
-        let headers = response.headers_mut();
         headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
     response

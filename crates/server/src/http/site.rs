@@ -13,6 +13,7 @@ use super::base_path::BasePath;
 use super::client_address::{IsTls, PeerAddress};
 use super::cors::AllowedOrigins;
 use super::forwarded;
+use super::frame_policy::FramePolicy;
 use super::log_once::LogOnce;
 use super::rate_limit::RateLimiter;
 use super::request_host::{KnownNames, RequestHost};
@@ -43,6 +44,8 @@ pub struct SiteContext {
     pub refused_names: Arc<LogOnce>,
     /// Reasons why clients of proxies are not known, which were logged.
     pub unknown_clients: Arc<LogOnce>,
+    /// Rule about the pages that may show ours in a frame.
+    pub frame_policy: FramePolicy,
     /// Path of the page behind a proxy.
     pub base_path: BasePath,
     /// Folder that is served instead of the web client.
@@ -73,7 +76,7 @@ impl SiteContext {
     /// Creates the state shared by all listeners, without mounts.
     ///
     /// # Errors
-    /// The system has no randomness.
+    /// The system has no randomness, or an origin of `embed_origins` has characters that headers cannot have.
     pub fn new(
         hub: HubHandle,
         shards: (Vec<Heartbeat>, Vec<SharedMetrics>),
@@ -94,6 +97,7 @@ impl SiteContext {
             names: Arc::new(KnownNames::new(config)),
             refused_names: Arc::default(),
             unknown_clients: Arc::default(),
+            frame_policy: FramePolicy::new(config).map_err(io::Error::other)?,
             base_path: BasePath::new(config.base_url.as_deref()),
             folder: config
                 .site

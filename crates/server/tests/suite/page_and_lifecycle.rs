@@ -248,6 +248,30 @@ fn every_response_has_the_security_headers() {
 }
 
 #[test]
+fn only_configured_origins_may_embed_the_page() {
+    let (_, header, _) = Program::start(&[]).get("/", "");
+    assert!(header.contains("x-frame-options: deny"), "{header}");
+    let site = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("embedded-site");
+    std::fs::create_dir_all(&site).unwrap();
+    std::fs::write(site.join("index.html"), "<script>old()</script>").unwrap();
+    // Pages of a site folder have no policy but this one.
+    for (arguments, has_page_policy) in [
+        (vec![], true),
+        (vec!["--site", site.to_str().unwrap()], false),
+    ] {
+        let program = Program::start_with(&arguments, |command| {
+            let origins = "https://App.example.org:443/,https://*.partner.example:8443";
+            command.env("WATERSMEET_EMBED_ORIGINS", origins);
+        });
+        let (_, header, _) = program.get("/", "");
+        let rule = "frame-ancestors https://app.example.org https://*.partner.example:8443\r\n";
+        assert!(header.contains(rule), "{header}");
+        assert!(!header.contains("x-frame-options"), "{header}");
+        assert_eq!(header.contains("default-src 'none'"), has_page_policy);
+    }
+}
+
+#[test]
 fn websocket_compression_is_not_negotiated() {
     let program = Program::start(&[]);
     let header = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
