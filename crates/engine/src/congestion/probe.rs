@@ -10,7 +10,7 @@ use super::sent_ledger::SentPacket;
 /// Length of a probe, of one at a small rate, and its upper bound on a path whose delay varies. At a small rate
 /// few packets fit the usual length, and a frame of another stream before one of them makes the path seem slow.
 const LENGTH: Duration = Duration::from_millis(20);
-const LENGTH_OF_SMALL: Duration = Duration::from_millis(60);
+const LENGTH_OF_SMALL: Duration = Duration::from_millis(40);
 const LENGTH_MAX: Duration = Duration::from_millis(100);
 
 /// Fewest packets of a probe, and of one that shows how much is lost.
@@ -49,11 +49,9 @@ const PAUSE_MAX: Duration = Duration::from_millis(4_000);
 /// Rate up to which a probe disturbs nothing, so that the next one follows soon: there may be no picture yet.
 pub const SMALL: Bitrate = Bitrate::from_kbps(400);
 
-/// Upper bound of the pause after a small probe that did not find more.
-const PAUSE_MAX_OF_SMALL: Duration = Duration::from_millis(500);
-
-/// Rate of a small probe, in percent of the goal: what it finds is imprecise.
+/// Rate of a small probe, in percent of the goal, and its upper bound: what it finds is imprecise.
 const SMALL_PERCENT: u64 = 150;
+const GENEROUS_MAX: Bitrate = Bitrate::from_kbps(300);
 
 /// Pause after a probe of which too little is known.
 const PAUSE_UNKNOWN: Duration = Duration::from_millis(300);
@@ -159,7 +157,7 @@ impl Prober {
         let factor = if self.count < FIRST_PROBES { 3 } else { 2 };
         let bound = estimate.as_bps().saturating_mul(factor);
         let generous = self.goal.as_bps().saturating_mul(SMALL_PERCENT) / 100;
-        let useful = self.goal.as_bps().max(generous.min(SMALL.as_bps()));
+        let useful = self.goal.as_bps().max(generous.min(GENEROUS_MAX.as_bps()));
         let useful = useful.min(bound);
         let (rate, packets_wanted) = match self.loss_probe.take() {
             Some(rate) => (rate.as_bps().min(bound).max(useful), PACKETS_OF_LOSS_PROBE),
@@ -315,11 +313,7 @@ impl Prober {
             self.pause = PAUSE_MIN;
             self.next = now + PAUSE_AFTER_SUCCESS;
         } else {
-            let longest = if rate > SMALL {
-                PAUSE_MAX
-            } else {
-                PAUSE_MAX_OF_SMALL
-            };
+            let longest = if rate > SMALL { PAUSE_MAX } else { PAUSE_MIN };
             self.next = now + self.pause.min(longest);
             self.pause = (self.pause * 2).min(PAUSE_MAX);
         }
