@@ -4,11 +4,13 @@
  * only file that touches storage. Where storage is forbidden, nothing is kept and
  * nothing fails.
  */
+import { knownQuality, type CameraQuality } from './cameraQuality';
 
 export interface PersonSettings {
   name: string;
   cameraId: string;
   microphoneId: string;
+  speakerId: string;
 }
 
 export interface OngoingCall {
@@ -28,6 +30,7 @@ interface StoredHostToken {
 const HOST_TOKENS_MAX = 20;
 
 const PERSON_KEY = 'watersmeet.person';
+const CAMERA_QUALITY_KEY = 'watersmeet.cameraQuality';
 const HOST_TOKENS_KEY = 'watersmeet.hosting';
 const CALL_KEY = 'watersmeet.call';
 const TAB_KEY = 'watersmeet.tab';
@@ -39,12 +42,22 @@ const LANGUAGE_KEY = 'watersmeet.language';
 const TAB_SECRET_LEN = 16;
 
 export function loadPersonSettings(): PersonSettings {
-  const { name, cameraId, microphoneId } = read(localStorageOrNull(), PERSON_KEY);
-  return { name: text(name), cameraId: text(cameraId), microphoneId: text(microphoneId) };
+  const { name, cameraId, microphoneId, speakerId } = read(localStorageOrNull(), PERSON_KEY);
+  return { name: text(name), cameraId: text(cameraId), microphoneId: text(microphoneId), speakerId: text(speakerId) };
 }
 
 export function savePersonSettings(value: PersonSettings): void {
   write(localStorageOrNull(), PERSON_KEY, value);
+}
+
+/** Returns the quality that the person chose for the camera, and the default where they chose none. */
+export function loadCameraQuality(): CameraQuality {
+  const { width, frameRate } = read(localStorageOrNull(), CAMERA_QUALITY_KEY);
+  return knownQuality(width, frameRate);
+}
+
+export function saveCameraQuality(quality: CameraQuality): void {
+  write(localStorageOrNull(), CAMERA_QUALITY_KEY, quality);
 }
 
 export function loadOngoingCall(): OngoingCall | null {

@@ -1,9 +1,11 @@
 /**
  * The person's camera and microphone: selecting, starting and stopping them, and the
- * level of the microphone. The only file that touches getUserMedia and devices.
+ * level of the microphone. The only file that touches getUserMedia and the list of devices.
  * Sends nothing.
  */
-import { batch, signal } from '@preact/signals';
+import { batch, signal, type Signal } from '@preact/signals';
+import { AudioOutput, type DeviceOption } from './audioOutput';
+import { heightOf, largestWidth, type CameraQuality } from './cameraQuality';
 import { MicrophoneMeter } from './microphoneMeter';
 import { MicrophoneWatch, type MicrophoneProblem } from './microphoneWatch';
 
@@ -17,16 +19,8 @@ export interface CaptureOptions {
   microphone: boolean;
   cameraId: string;
   microphoneId: string;
-  /** Ideal picture width in pixels; the height follows as 16:9. */
-  width: number;
-}
-
-const FRAME_RATE = 30;
-
-/** One available device; its label is empty until permission is granted. */
-export interface DeviceOption {
-  id: string;
-  label: string;
+  speakerId: string;
+  quality: CameraQuality;
 }
 
 export class Capture {
@@ -44,6 +38,10 @@ export class Capture {
   readonly microphones = signal<DeviceOption[]>([]);
   readonly cameraId = signal('');
   readonly microphoneId = signal('');
+  readonly quality: Signal<CameraQuality>;
+  /** Width of the largest picture of the camera that was opened last; null where the browser does not tell it. */
+  readonly cameraWidthMax = signal<number | null>(null);
+  readonly output: AudioOutput;
   /** Loudness of the microphone, 0 to 1; 0 while muted. */
   readonly level = signal(0);
   /** Whether nothing comes from an open microphone, or the person talks while it is muted; null when all is well. */
@@ -56,21 +54,23 @@ export class Capture {
   /** Whether we are between `start` and `stop`; otherwise no track is kept. */
   private started = false;
   private meter: MicrophoneMeter | null = null;
-  private readonly width: number;
-  private readonly onDeviceChange = () => void this.updateDeviceList();
+  /** The latest opening of a device in place of one that is open; the next waits for its end. */
+  private reopening: Promise<void> = Promise.resolve();
 
   constructor(options: CaptureOptions) {
-    this.width = options.width;
+    this.quality = signal(options.quality);
+    this.output = new AudioOutput(options.speakerId);
     this.cameraId.value = options.cameraId;
     this.microphoneId.value = options.microphoneId;
     this.cameraOn.value = options.camera;
     this.microphoneOn.value = options.microphone;
+    // Also while nothing is captured: somebody who only listens may unplug the speaker.
+    navigator.mediaDevices?.addEventListener('devicechange', () => void this.updateDeviceList());
   }
 
   /** Opens the devices that are switched on. One that fails is switched off and its error set. */
   async start(): Promise<void> {
     this.started = true;
-    navigator.mediaDevices?.addEventListener('devicechange', this.onDeviceChange);
     const wanted = DEVICES.filter((device) => this.on(device).value && !this.track(device).value);
     if (wanted.length > 0) {
       this.awaitingPermission.value = true;
@@ -83,7 +83,6 @@ export class Capture {
   /** Releases both devices; their lights go off. */
   stop(): void {
     this.started = false;
-    navigator.mediaDevices?.removeEventListener('devicechange', this.onDeviceChange);
     for (const device of DEVICES) this.release(device);
   }
 
@@ -121,9 +120,25 @@ export class Capture {
   /** Selects a device by id; an open device is replaced at once. */
   async selectDevice(device: Device, id: string): Promise<void> {
     (device === 'camera' ? this.cameraId : this.microphoneId).value = id;
-    if (!this.track(device).value) return;
-    this.release(device);
-    await this.acquire([device]);
+    await this.reopen(device);
+  }
+
+  /** Sets resolution and frame rate of the camera; an open one is opened again with them. */
+  async setQuality(quality: CameraQuality): Promise<void> {
+    this.quality.value = quality;
+    await this.reopen('camera');
+  }
+
+  /** Opens a device again that is open. Its last picture stays meanwhile, so that nobody sees it go off. */
+  private async reopen(device: Device): Promise<void> {
+    this.reopening = this.reopening.then(async () => {
+      const track = this.track(device).value;
+      if (!track) return;
+      // Many cameras can be opened once only.
+      track.stop();
+      await this.acquire([device]);
+    });
+    await this.reopening;
   }
 
   private async acquire(wanted: Device[]): Promise<void> {
@@ -140,6 +155,7 @@ export class Capture {
     batch(() => {
       this.failureCount.value += 1;
       for (const device of wanted) {
+        this.release(device);
         this.error(device).value = outcome;
         this.on(device).value = false;
       }
@@ -162,13 +178,14 @@ export class Capture {
   }
 
   private constraints(wanted: Device[], chosen: boolean): MediaStreamConstraints {
+    const { width, frameRate } = this.quality.value;
     const deviceId = (value: string) => (chosen && value ? { deviceId: { exact: value } } : {});
     return {
       video: wanted.includes('camera') && {
         ...deviceId(this.cameraId.value),
-        width: { ideal: this.width },
-        height: { ideal: Math.round((this.width * 9) / 16) },
-        frameRate: { ideal: FRAME_RATE },
+        width: { ideal: width },
+        height: { ideal: heightOf(width) },
+        frameRate: { ideal: frameRate },
       },
       audio: wanted.includes('microphone') && {
         ...deviceId(this.microphoneId.value),
@@ -196,6 +213,7 @@ export class Capture {
         const id = track.getSettings().deviceId;
         if (id) (device === 'camera' ? this.cameraId : this.microphoneId).value = id;
         if (device === 'microphone') this.meter = this.measure(track);
+        else this.cameraWidthMax.value = largestWidth(track);
       }
     });
   }
@@ -247,6 +265,7 @@ export class Capture {
     batch(() => {
       this.cameras.value = options('videoinput');
       this.microphones.value = options('audioinput');
+      this.output.update(all);
     });
   }
 
