@@ -305,7 +305,7 @@ impl Conference {
                 });
             }
         }
-        self.notify_hosts(&name, &notice);
+        self.notify_hosts_of_meeting(&name, &notice);
         Reply::WaitingForApproval(LobbyState {
             room: name,
             title,
