@@ -1,4 +1,4 @@
-/** A short sound made in code, by which somebody finds out whether a speaker works. */
+/** Sounds made in code: one to hear whether a speaker works, and a tone to test the connection with. */
 
 /** Frequencies of its notes in hertz, an upward fifth: small speakers play them too. */
 const NOTES_HZ = [523, 784];
@@ -44,4 +44,16 @@ function playNotes(context: AudioContext, output: AudioNode): Promise<void> {
 function withinLimit(work: Promise<void>): Promise<void> {
   const limit = new Promise<never>((_, reject) => setTimeout(() => reject(new Error('the sound does not end')), END_MS_MAX));
   return Promise.race([work, limit]);
+}
+
+/** A tone to send; nobody hears it. */
+export function createTone(): { track: MediaStreamTrack; stop(): void } {
+  const context = new AudioContext();
+  const output = context.createMediaStreamDestination();
+  const oscillator = context.createOscillator();
+  oscillator.connect(output);
+  oscillator.start();
+  const [track] = output.stream.getAudioTracks();
+  if (!track) throw new Error('no track of the tone');
+  return { track, stop: () => void context.close() };
 }

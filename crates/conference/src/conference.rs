@@ -19,6 +19,7 @@ mod admin_requests;
 mod breakouts;
 mod cleanup;
 mod config;
+mod connection_tests;
 mod consuming;
 mod containment;
 mod conversation;
@@ -246,6 +247,7 @@ impl Conference {
                 Timer::HeldConsume(session) => it.expire_held(session),
                 Timer::Reservation(room) => it.expire_reservation(&room),
                 Timer::Seats(room) => it.expire_seats(&room),
+                Timer::ConnectionTest(room) => it.end_connection_test(&room),
                 Timer::Breakouts(room) => it.close_breakouts(&room),
                 Timer::TokenExpiry(session) => it.expire_token(session),
                 Timer::SessionEnd(session) => it.remove_session(session),

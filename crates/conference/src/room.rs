@@ -63,6 +63,8 @@ pub(crate) struct Room {
     pub(crate) breakouts: Option<Breakouts>,
     /// Main room of a breakout room.
     main: Option<Arc<str>>,
+    /// Time at which the connection test ends for which the room exists.
+    test_until: Option<Time>,
     /// Number of the next session that enters or waits.
     next_number: u64,
     /// Changes of presence that were not told yet, and what was told of the number of participants.
@@ -147,6 +149,7 @@ impl Room {
             hosting: Hosting::default(),
             breakouts: None,
             main: None,
+            test_until: None,
             next_number: 0,
             presence_log: PresenceLog::default(),
             speaker: RoomSpeaker::default(),
@@ -250,6 +253,25 @@ impl Room {
     /// Returns the main room of a breakout room.
     pub(crate) const fn main(&self) -> Option<&Arc<str>> {
         self.main.as_ref()
+    }
+
+    /// Returns an empty room for the connection test of one session, without hosts.
+    pub(crate) fn for_connection_test(now: Time, until: Time) -> Self {
+        Self {
+            has_host_token: true,
+            test_until: Some(until),
+            ..Self::new(now, Policy::Locked, ForwardingLimits::default())
+        }
+    }
+
+    /// Returns the time at which the connection test ends for which the room exists.
+    pub(crate) const fn test_until(&self) -> Option<Time> {
+        self.test_until
+    }
+
+    /// Returns whether nobody can join the room: those inside were moved there.
+    pub(crate) const fn is_closed_to_joining(&self) -> bool {
+        self.main.is_some() || self.test_until.is_some()
     }
 
     /// Returns whether a host is in a breakout room, or expected back after a lost connection.

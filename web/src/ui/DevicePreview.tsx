@@ -2,6 +2,7 @@
 import type { App } from '../app';
 import type { Device, DeviceError } from '../capture';
 import { t } from '../i18n/translate';
+import { ConnectionTestButton } from './ConnectionTestButton';
 import { AlertIcon, CameraIcon, MicIcon } from './icons';
 import { MicrophoneLevel } from './MicrophoneLevel';
 import { deviceErrorText } from './messages';
@@ -48,6 +49,7 @@ export function DevicePreview({ app, joining = false }: { app: App; joining?: bo
       </div>
       <MicrophoneLevel capture={capture} />
       <DeviceErrors app={app} joining={joining} />
+      {joining && <ConnectionTestButton app={app} />}
     </section>
   );
 }

@@ -7,6 +7,7 @@ use super::Conference;
 use super::media::{ClosedObject, KeyedTransport};
 use super::pending_commands::CommandPurpose;
 use super::request_context::{Outcome, RequestContext};
+use crate::limits::CONNECTION_TEST_TRANSPORTS_MAX;
 use crate::message::{
     Direction, ProducerSummary, Refusal, Reply, Role, SessionId, ShardId, TransportKey,
 };
@@ -49,7 +50,7 @@ impl Conference {
         let command = Command::CreateTransport {
             router,
             transport,
-            options: self.config.transport_options.clone(),
+            options: self.transport_options(&room),
         };
         let purpose = CommandPurpose::CreateTransport {
             transport,
@@ -62,6 +63,9 @@ impl Conference {
     fn transports_max(&self, id: SessionId) -> Result<usize, Refusal> {
         let limits = &self.config.limits;
         let session = self.sessions.get(id).ok_or(Refusal::Internal)?;
+        if self.is_testing(session.membership()) {
+            return Ok(CONNECTION_TEST_TRANSPORTS_MAX);
+        }
         Ok(match session.has_transport_per_producer() {
             // One for each consumer, besides the ordinary ones.
             true => limits.transports_max + limits.consumers_max,
@@ -129,6 +133,7 @@ impl Conference {
             return Err(Refusal::Forbidden);
         }
         self.check_sharing(&membership, &producer)?;
+        self.check_test_producer(id, producer.kind)?;
         let shard = self
             .media
             .own_transport_for(id, transport, Direction::Send)?;
