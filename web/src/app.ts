@@ -266,6 +266,9 @@ export class App {
     const stopOffering = effect(() => {
       if (room.quality.ownLasting.value) untracked(() => this.offerSaveData(room));
     });
+    const stopTelling = effect(() => {
+      if (room.quality.overTcp.value) untracked(() => room.notify({ code: 'onlyTcp' }));
+    });
     const stopObserving = effect(() => {
       const status = room.status.value;
       const isViewer = room.role.value === 'viewer';
@@ -281,6 +284,7 @@ export class App {
     });
     this.stopObservingRoom = () => {
       stopOffering();
+      stopTelling();
       stopObserving();
     };
   }

@@ -12,7 +12,7 @@ import { MicrophoneWatch, type MicrophoneProblem } from './microphoneWatch';
 export type Device = 'camera' | 'microphone';
 
 /** Why a device could not be used; the page has a message for each. */
-export type DeviceError = 'denied' | 'missing' | 'unplugged' | 'busy' | 'insecure' | 'failed';
+export type DeviceError = 'denied' | 'system' | 'missing' | 'unplugged' | 'busy' | 'insecure' | 'failed';
 
 export interface CaptureOptions {
   camera: boolean;
@@ -148,7 +148,7 @@ export class Capture {
       return;
     }
     // One missing or busy device must not prevent the other: open each alone.
-    if (wanted.length > 1 && outcome !== 'denied' && outcome !== 'insecure') {
+    if (wanted.length > 1 && outcome !== 'denied' && outcome !== 'system' && outcome !== 'insecure') {
       for (const device of wanted) await this.acquire([device]);
       return;
     }
@@ -164,16 +164,20 @@ export class Capture {
 
   private async openStream(wanted: Device[]): Promise<MediaStream | DeviceError> {
     if (!navigator.mediaDevices?.getUserMedia) return 'insecure';
+    const errorOf = async (error: unknown): Promise<DeviceError> => {
+      const states = await Promise.all(wanted.map(permissionOf));
+      return deviceErrorOf(error, states.every((state) => state === 'granted'));
+    };
     try {
       return await navigator.mediaDevices.getUserMedia(this.constraints(wanted, true));
     } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== 'OverconstrainedError') return deviceErrorOf(error);
+      if (!(error instanceof DOMException) || error.name !== 'OverconstrainedError') return errorOf(error);
     }
     // The saved device is unplugged, or a phone refuses the size: accept any.
     try {
       return await navigator.mediaDevices.getUserMedia(this.constraints(wanted, false));
     } catch (error) {
-      return deviceErrorOf(error);
+      return errorOf(error);
     }
   }
 
@@ -240,7 +244,7 @@ export class Capture {
       this.error(device).value = 'unplugged';
       this.failureCount.value += 1;
     });
-    if (await isDenied(device)) this.error(device).value = 'denied';
+    if ((await permissionOf(device)) === 'denied') this.error(device).value = 'denied';
   }
 
   private release(device: Device): void {
@@ -284,10 +288,15 @@ export class Capture {
 
 const DEVICES: Device[] = ['camera', 'microphone'];
 
-function deviceErrorOf(error: unknown): DeviceError {
-  switch (error instanceof DOMException ? error.name : '') {
+/**
+ * Returns why a device could not be opened. `isGranted` says that the person has allowed it to the page: then it is the
+ * system that refuses. Chromium says so in the message too.
+ */
+export function deviceErrorOf(error: unknown, isGranted: boolean): DeviceError {
+  const { name, message } = error instanceof DOMException ? error : { name: '', message: '' };
+  switch (name) {
     case 'NotAllowedError':
-      return 'denied';
+      return isGranted || /system/i.test(message) ? 'system' : 'denied';
     case 'NotFoundError':
     case 'OverconstrainedError':
       return 'missing';
@@ -301,11 +310,11 @@ function deviceErrorOf(error: unknown): DeviceError {
   }
 }
 
-/** Whether the person has withdrawn the permission for a device. Browsers that do not tell count as no. */
-async function isDenied(device: Device): Promise<boolean> {
+/** Returns whether the page may use a device; `prompt` where the browser does not tell. */
+async function permissionOf(device: Device): Promise<PermissionState> {
   try {
-    return (await navigator.permissions.query({ name: device as PermissionName })).state === 'denied';
+    return (await navigator.permissions.query({ name: device as PermissionName })).state;
   } catch {
-    return false;
+    return 'prompt';
   }
 }

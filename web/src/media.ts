@@ -173,6 +173,8 @@ class MediasoupMedia implements Media {
       direction === 'send' ? this.device.createSendTransport(options) : this.device.createRecvTransport(options);
     transport.on('connect', ({ dtlsParameters }, done) => {
       this.signalling.connect(transportId, dtlsParameters as DtlsParameters);
+      // Firefox stays at `new` while it has no candidates to try.
+      this.signalling.onConnectionState(transportId, direction, 'connecting');
       done();
     });
     transport.on('produce', ({ kind, rtpParameters, appData }, done) => {

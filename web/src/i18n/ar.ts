@@ -95,6 +95,8 @@ const AR: Catalogue = {
   'meter.heard': 'نسمعك',
   'meter.silent': 'قل شيئًا',
   'deviceError.camera.denied': 'لا يحق لهذه الصفحة استخدام الكاميرا. اسمح بذلك بجوار عنوان الصفحة ثم شغّلها مجددًا.',
+  'deviceError.camera.system':
+    'نظامك لا يسمح لهذا المتصفح باستخدام الكاميرا. اسمح بذلك في إعدادات الخصوصية في النظام ثم شغّلها من جديد.',
   'deviceError.camera.missing': 'لم يُعثر على كاميرا. صِل واحدة ثم شغّلها مجددًا.',
   'deviceError.camera.busy': 'تعذّر فتح الكاميرا؛ ربما يستخدمها برنامج آخر. أغلقه ثم شغّلها مجددًا.',
   'deviceError.camera.insecure': 'لا تفتح المتصفحات الكاميرا إلا في صفحة آمنة. استخدم عنوانًا يبدأ بـ https:// أو localhost على هذا الجهاز.',
@@ -102,6 +104,8 @@ const AR: Catalogue = {
   'deviceError.camera.unplugged': 'فُصلت الكاميرا. أعد توصيلها أو اختر غيرها.',
   'deviceError.microphone.denied':
     'لا يحق لهذه الصفحة استخدام الميكروفون. اسمح بذلك بجوار عنوان الصفحة ثم شغّله مجددًا.',
+  'deviceError.microphone.system':
+    'نظامك لا يسمح لهذا المتصفح باستخدام الميكروفون. اسمح بذلك في إعدادات الخصوصية في النظام ثم شغّله من جديد.',
   'deviceError.microphone.missing': 'لم يُعثر على ميكروفون. صِل واحدًا ثم شغّله مجددًا.',
   'deviceError.microphone.busy': 'تعذّر فتح الميكروفون؛ ربما يستخدمه برنامج آخر. أغلقه ثم شغّل الميكروفون مجددًا.',
   'deviceError.microphone.insecure':
@@ -110,6 +114,8 @@ const AR: Catalogue = {
   'deviceError.microphone.unplugged': 'فُصل الميكروفون. أعد توصيله أو اختر غيره.',
   'deviceError.both.denied':
     'لا يحق لهذه الصفحة استخدام الكاميرا والميكروفون. اسمح بذلك بجوار عنوان الصفحة ثم شغّلهما مجددًا.',
+  'deviceError.both.system':
+    'نظامك لا يسمح لهذا المتصفح باستخدام الكاميرا والميكروفون. اسمح بذلك في إعدادات الخصوصية في النظام ثم شغّلهما من جديد.',
   'deviceError.both.missing': 'لم يُعثر على كاميرا ولا ميكروفون. صِل أحدهما ثم شغّله مجددًا.',
   'deviceError.both.busy': 'تعذّر فتح الكاميرا والميكروفون؛ ربما يستخدمهما برنامج آخر. أغلقه ثم شغّلهما مجددًا.',
   'deviceError.both.insecure':
@@ -145,11 +151,13 @@ const AR: Catalogue = {
   'connection.joining': 'جارٍ الاتصال…',
   'connection.reconnecting': 'جارٍ إعادة الاتصال…',
   'connection.impaired': 'اتصال ضعيف',
+  'connection.blocked': 'لا صوت ولا صورة',
   'connection.silent': 'لا رد',
   'connection.live': 'متصل',
   'banner.reconnecting': 'انقطع الاتصال. نعيدك إلى الاجتماع…',
   'banner.asleep': 'كان هذا الجهاز في وضع السكون. نعيدك إلى الاجتماع…',
   'banner.silent': 'لا يستجيب الخادم في الوقت الحالي. تستمر المكالمة عندما يستجيب.',
+  'banner.blocked': 'الصوت والصورة لا يصلان بعد. إن استمر ذلك فشبكتك تحجبهما: استخدم شبكة أخرى كشبكة هاتفك.',
   'banner.reconnect': 'إعادة الاتصال',
   'banner.tryAgain': 'حاول مرة أخرى',
   'banner.chooseDevice': 'اختيار غيره',
@@ -452,6 +460,7 @@ const AR: Catalogue = {
   'notification.cameraPaused': 'كاميرتك متوقفة ما دام لديك الصوت والشاشة المشاركة فقط. أوقف ذلك أولًا.',
   'notification.saveDataOffer': 'اتصالك بطيء منذ مدة. من دون الكاميرات يبقى منه المزيد للصوت.',
   'notification.saveDataOffer.button': 'إيقاف الكاميرات',
+  'notification.onlyTcp': 'شبكتك تحجب UDP: قد يتقطع الصوت والصورة. قد تكون شبكة أخرى أفضل.',
   'notification.serverClosing':
     '{seconds, plural, =0 {يُعاد تشغيل الخادم الآن.} zero {يُعاد تشغيل الخادم الآن.} one {يُعاد تشغيل الخادم بعد ثانية.} two {يُعاد تشغيل الخادم بعد ثانيتين.} few {يُعاد تشغيل الخادم بعد # ثوانٍ.} many {يُعاد تشغيل الخادم بعد # ثانية.} other {يُعاد تشغيل الخادم بعد # ثانية.}} ثم تستمر المكالمة من تلقاء نفسها.',
   'notification.hostsAsked': 'أُبلغ المضيفون. يمكنك الكلام عندما يسمح أحدهم.',

@@ -102,6 +102,8 @@ const DE: Catalogue = {
   'meter.silent': 'Sagen Sie etwas',
   'deviceError.camera.denied':
     'Diese Seite darf Ihre Kamera nicht verwenden. Erlauben Sie es neben der Adresse der Seite und schalten Sie sie wieder ein.',
+  'deviceError.camera.system':
+    'Ihr System lässt diesen Browser die Kamera nicht benutzen. Erlauben Sie es in den Datenschutzeinstellungen des Systems und schalten Sie sie wieder ein.',
   'deviceError.camera.missing': 'Es wurde keine Kamera gefunden. Schließen Sie eine an und schalten Sie sie wieder ein.',
   'deviceError.camera.busy':
     'Ihre Kamera lässt sich nicht öffnen; vielleicht verwendet sie ein anderes Programm. Schließen Sie es und schalten Sie sie wieder ein.',
@@ -113,6 +115,8 @@ const DE: Catalogue = {
     'Ihre Kamera wurde getrennt. Schließen Sie sie wieder an, oder wählen Sie eine andere.',
   'deviceError.microphone.denied':
     'Diese Seite darf Ihr Mikrofon nicht verwenden. Erlauben Sie es neben der Adresse der Seite und schalten Sie es wieder ein.',
+  'deviceError.microphone.system':
+    'Ihr System lässt diesen Browser das Mikrofon nicht benutzen. Erlauben Sie es in den Datenschutzeinstellungen des Systems und schalten Sie es wieder ein.',
   'deviceError.microphone.missing':
     'Es wurde kein Mikrofon gefunden. Schließen Sie eines an und schalten Sie es wieder ein.',
   'deviceError.microphone.busy':
@@ -125,6 +129,8 @@ const DE: Catalogue = {
     'Ihr Mikrofon wurde getrennt. Schließen Sie es wieder an, oder wählen Sie ein anderes.',
   'deviceError.both.denied':
     'Diese Seite darf Kamera und Mikrofon nicht verwenden. Erlauben Sie es neben der Adresse der Seite und schalten Sie beide wieder ein.',
+  'deviceError.both.system':
+    'Ihr System lässt diesen Browser Kamera und Mikrofon nicht benutzen. Erlauben Sie es in den Datenschutzeinstellungen des Systems und schalten Sie beide wieder ein.',
   'deviceError.both.missing':
     'Es wurden weder Kamera noch Mikrofon gefunden. Schließen Sie eines an und schalten Sie es wieder ein.',
   'deviceError.both.busy':
@@ -172,11 +178,14 @@ const DE: Catalogue = {
   'connection.joining': 'Verbinden …',
   'connection.reconnecting': 'Neu verbinden …',
   'connection.impaired': 'Schlechte Verbindung',
+  'connection.blocked': 'Kein Ton, kein Bild',
   'connection.silent': 'Keine Antwort',
   'connection.live': 'Verbunden',
   'banner.reconnecting': 'Die Verbindung ist abgebrochen. Wir bringen Sie zurück …',
   'banner.asleep': 'Dieses Gerät hat geschlafen. Wir bringen Sie zurück …',
   'banner.silent': 'Der Server antwortet im Moment nicht. Sobald er antwortet, geht der Anruf weiter.',
+  'banner.blocked':
+    'Ton und Bild kommen noch nicht durch. Bleibt es dabei, blockiert Ihr Netz sie: Nehmen Sie ein anderes, etwa das Ihres Telefons.',
   'banner.reconnect': 'Neu verbinden',
   'banner.tryAgain': 'Erneut versuchen',
   'banner.chooseDevice': 'Anderes wählen',
@@ -478,6 +487,7 @@ const DE: Catalogue = {
   'notification.saveDataOffer':
     'Ihre Verbindung ist seit einiger Zeit langsam. Ohne Kameras bleibt mehr davon für den Ton.',
   'notification.saveDataOffer.button': 'Kameras pausieren',
+  'notification.onlyTcp': 'Ihr Netz blockiert UDP: Ton und Bild können stocken. Ein anderes Netz ist vielleicht besser.',
   'notification.serverClosing':
     '{seconds, plural, =0 {Der Server startet jetzt neu.} one {Der Server startet in einer Sekunde neu.} other {Der Server startet in # Sekunden neu.}} Das Gespräch geht danach von selbst weiter.',
   'notification.hostsAsked': 'Die Leitung wurde gefragt. Sie können sprechen, sobald sie es erlaubt.',

@@ -112,6 +112,8 @@ export const EN = {
 
   // A device cannot be used, before the call and in it
   'deviceError.camera.denied': 'This page may not use your camera. Allow it beside the page’s address and switch it on again.',
+  'deviceError.camera.system':
+    'Your system does not let this browser use the camera. Allow it in the privacy settings of the system and switch it on again.',
   'deviceError.camera.missing': 'No camera was found. Plug one in and switch it on again.',
   'deviceError.camera.busy':
     'Your camera cannot be opened; another program may be using it. Close that and switch it on again.',
@@ -121,6 +123,8 @@ export const EN = {
   'deviceError.camera.unplugged': 'Your camera was disconnected. Plug it in again, or choose another one.',
   'deviceError.microphone.denied':
     'This page may not use your microphone. Allow it beside the page’s address and switch it on again.',
+  'deviceError.microphone.system':
+    'Your system does not let this browser use the microphone. Allow it in the privacy settings of the system and switch it on again.',
   'deviceError.microphone.missing': 'No microphone was found. Plug one in and switch it on again.',
   'deviceError.microphone.busy':
     'Your microphone cannot be opened; another program may be using it. Close that and switch it on again.',
@@ -130,6 +134,8 @@ export const EN = {
   'deviceError.microphone.unplugged': 'Your microphone was disconnected. Plug it in again, or choose another one.',
   'deviceError.both.denied':
     'This page may not use your camera and microphone. Allow it beside the page’s address and switch them on again.',
+  'deviceError.both.system':
+    'Your system does not let this browser use the camera and microphone. Allow it in the privacy settings of the system and switch them on again.',
   'deviceError.both.missing': 'No camera or microphone was found. Plug one in and switch it on again.',
   'deviceError.both.busy':
     'Your camera and microphone cannot be opened; another program may be using them. Close that and switch them on again.',
@@ -177,11 +183,14 @@ export const EN = {
   'connection.joining': 'Connecting…',
   'connection.reconnecting': 'Reconnecting…',
   'connection.impaired': 'Poor connection',
+  'connection.blocked': 'No sound or video',
   'connection.silent': 'No answer',
   'connection.live': 'Connected',
   'banner.reconnecting': 'The connection was lost. Getting you back in…',
   'banner.asleep': 'This device was asleep. Getting you back in…',
   'banner.silent': 'The server does not answer at the moment. The call goes on when it does.',
+  'banner.blocked':
+    'Sound and video do not get through yet. If that lasts, your network blocks them: use another one, such as that of your phone.',
   'banner.reconnect': 'Reconnect',
   'banner.tryAgain': 'Try again',
   'banner.chooseDevice': 'Choose another',
@@ -493,6 +502,7 @@ export const EN = {
   'notification.saveDataOffer':
     'Your connection has been slow for some time. Without cameras, more of it is left for sound.',
   'notification.saveDataOffer.button': 'Pause cameras',
+  'notification.onlyTcp': 'Your network blocks UDP: sound and video may stutter. Another network may do better.',
   'notification.serverClosing':
     '{seconds, plural, =0 {The server restarts now.} one {The server restarts in one second.} other {The server restarts in # seconds.}} The call then continues by itself.',
   'notification.hostsAsked': 'The hosts have been asked. You can speak when one of them allows it.',

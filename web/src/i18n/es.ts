@@ -97,6 +97,8 @@ const ES: Catalogue = {
   'meter.silent': 'Di algo',
   'deviceError.camera.denied':
     'Esta página no puede usar tu cámara. Permítelo junto a la dirección de la página y vuelve a encenderla.',
+  'deviceError.camera.system':
+    'Tu sistema no deja que este navegador use la cámara. Permítelo en los ajustes de privacidad del sistema y vuelve a encenderla.',
   'deviceError.camera.missing': 'No se ha encontrado ninguna cámara. Conecta una y vuelve a encenderla.',
   'deviceError.camera.busy':
     'No se puede abrir tu cámara; quizá la esté usando otro programa. Ciérralo y vuelve a encenderla.',
@@ -106,6 +108,8 @@ const ES: Catalogue = {
   'deviceError.camera.unplugged': 'Se ha desconectado tu cámara. Vuelve a conectarla o elige otra.',
   'deviceError.microphone.denied':
     'Esta página no puede usar tu micrófono. Permítelo junto a la dirección de la página y vuelve a activarlo.',
+  'deviceError.microphone.system':
+    'Tu sistema no deja que este navegador use el micrófono. Permítelo en los ajustes de privacidad del sistema y vuelve a encenderlo.',
   'deviceError.microphone.missing': 'No se ha encontrado ningún micrófono. Conecta uno y vuelve a activarlo.',
   'deviceError.microphone.busy':
     'No se puede abrir tu micrófono; quizá lo esté usando otro programa. Ciérralo y vuelve a activarlo.',
@@ -115,6 +119,8 @@ const ES: Catalogue = {
   'deviceError.microphone.unplugged': 'Se ha desconectado tu micrófono. Vuelve a conectarlo o elige otro.',
   'deviceError.both.denied':
     'Esta página no puede usar tu cámara ni tu micrófono. Permítelo junto a la dirección de la página y vuelve a activarlos.',
+  'deviceError.both.system':
+    'Tu sistema no deja que este navegador use la cámara y el micrófono. Permítelo en los ajustes de privacidad del sistema y vuelve a encenderlos.',
   'deviceError.both.missing': 'No se ha encontrado ninguna cámara ni micrófono. Conecta uno y vuelve a activarlo.',
   'deviceError.both.busy':
     'No se pueden abrir tu cámara y tu micrófono; quizá los esté usando otro programa. Ciérralo y vuelve a activarlos.',
@@ -156,11 +162,13 @@ const ES: Catalogue = {
   'connection.joining': 'Conectando…',
   'connection.reconnecting': 'Reconectando…',
   'connection.impaired': 'Mala conexión',
+  'connection.blocked': 'Sin sonido ni vídeo',
   'connection.silent': 'Sin respuesta',
   'connection.live': 'Conectado',
   'banner.reconnecting': 'Se ha perdido la conexión. Te llevamos de vuelta…',
   'banner.asleep': 'Este dispositivo estaba en reposo. Te llevamos de vuelta…',
   'banner.silent': 'El servidor no responde en este momento. La llamada sigue en cuanto responda.',
+  'banner.blocked': 'El sonido y el vídeo aún no pasan. Si sigue así, tu red los bloquea: usa otra, como la de tu teléfono.',
   'banner.reconnect': 'Reconectar',
   'banner.tryAgain': 'Intentar de nuevo',
   'banner.chooseDevice': 'Elegir otro',
@@ -464,6 +472,7 @@ const ES: Catalogue = {
   'notification.saveDataOffer':
     'Tu conexión lleva un rato lenta. Sin cámaras queda más de ella para el sonido.',
   'notification.saveDataOffer.button': 'Pausar cámaras',
+  'notification.onlyTcp': 'Tu red bloquea UDP: el sonido y la imagen pueden cortarse. Quizá otra red vaya mejor.',
   'notification.serverClosing':
     '{seconds, plural, =0 {El servidor se reinicia ahora.} one {El servidor se reinicia en un segundo.} many {El servidor se reinicia en # segundos.} other {El servidor se reinicia en # segundos.}} Después la llamada continúa por sí sola.',
   'notification.hostsAsked': 'Se ha avisado a los anfitriones. Podrás hablar cuando uno lo permita.',

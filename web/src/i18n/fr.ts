@@ -102,6 +102,8 @@ const FR: Catalogue = {
   'meter.silent': 'Dites quelque chose',
   'deviceError.camera.denied':
     'Cette page n’a pas accès à votre caméra. Autorisez-la à côté de l’adresse de la page, puis réactivez la caméra.',
+  'deviceError.camera.system':
+    'Votre système ne laisse pas ce navigateur utiliser la caméra. Autorisez-le dans les réglages de confidentialité du système, puis rallumez-la.',
   'deviceError.camera.missing': 'Aucune caméra n’a été trouvée. Branchez-en une et réactivez-la.',
   'deviceError.camera.busy':
     'Votre caméra ne peut pas être ouverte ; un autre programme l’utilise peut-être. Fermez-le et réactivez-la.',
@@ -111,6 +113,8 @@ const FR: Catalogue = {
   'deviceError.camera.unplugged': 'Votre caméra a été débranchée. Rebranchez-la ou choisissez-en une autre.',
   'deviceError.microphone.denied':
     'Cette page n’a pas accès à votre micro. Autorisez-la à côté de l’adresse de la page, puis réactivez le micro.',
+  'deviceError.microphone.system':
+    'Votre système ne laisse pas ce navigateur utiliser le micro. Autorisez-le dans les réglages de confidentialité du système, puis rallumez-le.',
   'deviceError.microphone.missing': 'Aucun micro n’a été trouvé. Branchez-en un et réactivez-le.',
   'deviceError.microphone.busy':
     'Votre micro ne peut pas être ouvert ; un autre programme l’utilise peut-être. Fermez-le et réactivez le micro.',
@@ -120,6 +124,8 @@ const FR: Catalogue = {
   'deviceError.microphone.unplugged': 'Votre micro a été débranché. Rebranchez-le ou choisissez-en un autre.',
   'deviceError.both.denied':
     'Cette page n’a pas accès à votre caméra ni à votre micro. Autorisez-la à côté de l’adresse de la page, puis réactivez-les.',
+  'deviceError.both.system':
+    'Votre système ne laisse pas ce navigateur utiliser la caméra et le micro. Autorisez-le dans les réglages de confidentialité du système, puis rallumez-les.',
   'deviceError.both.missing': 'Aucune caméra ni aucun micro n’a été trouvé. Branchez-en et réactivez-les.',
   'deviceError.both.busy':
     'Votre caméra et votre micro ne peuvent pas être ouverts ; un autre programme les utilise peut-être. Fermez-le et réactivez-les.',
@@ -163,11 +169,14 @@ const FR: Catalogue = {
   'connection.joining': 'Connexion…',
   'connection.reconnecting': 'Reconnexion…',
   'connection.impaired': 'Mauvaise connexion',
+  'connection.blocked': 'Ni son ni vidéo',
   'connection.silent': 'Pas de réponse',
   'connection.live': 'Connecté',
   'banner.reconnecting': 'La connexion est perdue. Nous vous ramenons dans la réunion…',
   'banner.asleep': 'Cet appareil était en veille. Nous vous ramenons dans la réunion…',
   'banner.silent': 'Le serveur ne répond pas en ce moment. L’appel reprend dès qu’il répond.',
+  'banner.blocked':
+    'Le son et la vidéo ne passent pas encore. Si cela dure, votre réseau les bloque : utilisez-en un autre, par exemple celui de votre téléphone.',
   'banner.reconnect': 'Se reconnecter',
   'banner.tryAgain': 'Réessayer encore',
   'banner.chooseDevice': 'En choisir un autre',
@@ -476,6 +485,8 @@ const FR: Catalogue = {
   'notification.saveDataOffer':
     'Votre connexion est lente depuis un moment. Sans caméras, il en reste davantage pour le son.',
   'notification.saveDataOffer.button': 'Couper les caméras',
+  'notification.onlyTcp':
+    'Votre réseau bloque UDP : le son et l’image peuvent saccader. Un autre réseau conviendra peut-être mieux.',
   'notification.serverClosing':
     '{seconds, plural, =0 {Le serveur redémarre maintenant.} one {Le serveur redémarre dans # seconde.} many {Le serveur redémarre dans # secondes.} other {Le serveur redémarre dans # secondes.}} L’appel reprendra ensuite de lui-même.',
   'notification.hostsAsked': 'Votre demande a été transmise. Vous pourrez parler quand un hôte l’acceptera.',

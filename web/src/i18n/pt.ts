@@ -97,6 +97,8 @@ const PT: Catalogue = {
   'meter.silent': 'Diga algo',
   'deviceError.camera.denied':
     'Esta página não pode usar sua câmera. Permita isso ao lado do endereço da página e ligue-a de novo.',
+  'deviceError.camera.system':
+    'Seu sistema não deixa este navegador usar a câmera. Permita nas configurações de privacidade do sistema e ligue-a de novo.',
   'deviceError.camera.missing': 'Nenhuma câmera foi encontrada. Conecte uma e ligue-a de novo.',
   'deviceError.camera.busy':
     'Não foi possível abrir sua câmera; talvez outro programa a esteja usando. Feche-o e ligue-a de novo.',
@@ -106,6 +108,8 @@ const PT: Catalogue = {
   'deviceError.camera.unplugged': 'Sua câmera foi desconectada. Conecte-a de novo ou escolha outra.',
   'deviceError.microphone.denied':
     'Esta página não pode usar seu microfone. Permita isso ao lado do endereço da página e ative-o de novo.',
+  'deviceError.microphone.system':
+    'Seu sistema não deixa este navegador usar o microfone. Permita nas configurações de privacidade do sistema e ligue-o de novo.',
   'deviceError.microphone.missing': 'Nenhum microfone foi encontrado. Conecte um e ative-o de novo.',
   'deviceError.microphone.busy':
     'Não foi possível abrir seu microfone; talvez outro programa o esteja usando. Feche-o e ative o microfone de novo.',
@@ -115,6 +119,8 @@ const PT: Catalogue = {
   'deviceError.microphone.unplugged': 'Seu microfone foi desconectado. Conecte-o de novo ou escolha outro.',
   'deviceError.both.denied':
     'Esta página não pode usar sua câmera nem seu microfone. Permita isso ao lado do endereço da página e ative-os de novo.',
+  'deviceError.both.system':
+    'Seu sistema não deixa este navegador usar a câmera e o microfone. Permita nas configurações de privacidade do sistema e ligue-os de novo.',
   'deviceError.both.missing': 'Nenhuma câmera nem microfone foi encontrado. Conecte um e ative-o de novo.',
   'deviceError.both.busy':
     'Não foi possível abrir sua câmera e seu microfone; talvez outro programa os esteja usando. Feche-o e ative os dois de novo.',
@@ -155,11 +161,14 @@ const PT: Catalogue = {
   'connection.joining': 'Conectando…',
   'connection.reconnecting': 'Reconectando…',
   'connection.impaired': 'Conexão ruim',
+  'connection.blocked': 'Sem som nem vídeo',
   'connection.silent': 'Sem resposta',
   'connection.live': 'Conectado',
   'banner.reconnecting': 'A conexão caiu. Levando você de volta…',
   'banner.asleep': 'Este dispositivo estava em repouso. Levando você de volta…',
   'banner.silent': 'O servidor não responde no momento. A chamada continua quando ele responder.',
+  'banner.blocked':
+    'O som e o vídeo ainda não passam. Se continuar assim, sua rede os bloqueia: use outra, como a do seu telefone.',
   'banner.reconnect': 'Reconectar',
   'banner.tryAgain': 'Tentar de novo',
   'banner.chooseDevice': 'Escolher outro',
@@ -463,6 +472,7 @@ const PT: Catalogue = {
   'notification.saveDataOffer':
     'Sua conexão está lenta há algum tempo. Sem câmeras, sobra mais dela para o som.',
   'notification.saveDataOffer.button': 'Pausar câmeras',
+  'notification.onlyTcp': 'Sua rede bloqueia UDP: o som e a imagem podem falhar. Talvez outra rede seja melhor.',
   'notification.serverClosing':
     '{seconds, plural, =0 {O servidor reinicia agora.} one {O servidor reinicia em # segundo.} many {O servidor reinicia em # segundos.} other {O servidor reinicia em # segundos.}} Depois a chamada continua sozinha.',
   'notification.hostsAsked': 'Os anfitriões foram avisados. Você poderá falar quando um deles permitir.',
