@@ -6,12 +6,15 @@ import { FakeSignalling } from './room.fake';
 import { Refusal } from './signalling';
 
 /** Reports of a tone that was sent and received for some seconds. */
-function reportsAt(seconds: number, { protocol = 'udp', candidateType = 'host', sentLost = 0, receivedLost = 0 } = {}): StatsReports {
+function reportsAt(
+  seconds: number,
+  { protocol = 'udp', candidateType = 'host', sentLost = 0, receivedLost = 0, packetsPerSecond = 50 } = {},
+): StatsReports {
   const path: Report[] = [
     { type: 'candidate-pair', nominated: true, state: 'succeeded', localCandidateId: 'local', currentRoundTripTime: 0.04 },
     { type: 'local-candidate', id: 'local', candidateType, protocol },
   ];
-  const packets = seconds * 50;
+  const packets = seconds * packetsPerSecond;
   const timestamp = seconds * 1_000;
   return {
     send: [
@@ -85,6 +88,12 @@ test.each([
   const { state } = await run([reportsAt(1, options), reportsAt(5, options)]);
   expect(state.outcome).toBe(outcome);
   expect(adviceFor(state)).toBe(advice);
+});
+
+test('a tone that is hardly sent tells nothing of the loss', async () => {
+  const options = { packetsPerSecond: 2, receivedLost: 1 };
+  const { state } = await run([reportsAt(1, options), reportsAt(5, options)]);
+  expect([state.outcome, state.lossShare]).toEqual(['udp', undefined]);
 });
 
 test('media that does not get through in time is blocked', async () => {

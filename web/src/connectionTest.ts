@@ -22,7 +22,7 @@ export interface TestState {
   port?: number;
   outcome?: TestOutcome;
   rttMs?: number;
-  /** Share of packets lost on the worse of both ways, 0 to 1. */
+  /** Share of packets lost on the worse of both ways, 0 to 1; absent when too few were sent to tell. */
   lossShare?: number;
 }
 
@@ -47,6 +47,8 @@ const MEDIA_MS_MAX = 8_000;
 /** Time for the way to be chosen among those that work, before it is measured, and for which it is measured. */
 const SETTLE_MS = 1_000;
 const MEASURE_MS = 4_000;
+/** Fewer packets tell nothing of the loss: a browser without an audio device sends no tone. */
+const PACKETS_MIN = 50;
 /** Loss that repair does not hide, and delay at which people begin to talk at the same time. */
 const LOSS_SHARE_MAX = 0.03;
 const RTT_MS_MAX = 300;
@@ -136,8 +138,14 @@ export class ConnectionTest {
     const before = await this.readTracks();
     await sleep(MEASURE_MS);
     const after = await this.readTracks();
-    const [sent, received] = [figuresOf(before.sent, after.sent), figuresOf(before.received, after.received)];
-    this.state.value = { ...this.state.value, ...figuresOfBoth(sent, received) };
+    const sent = figuresOf(before.sent, after.sent);
+    const received = figuresOf(before.received, after.received);
+    const isLossKnown = after.sent.packets - before.sent.packets >= PACKETS_MIN;
+    this.state.value = {
+      ...this.state.value,
+      ...rttOf(sent, received),
+      ...(isLossKnown && { lossShare: Math.max(sent?.lossShare ?? 0, received?.lossShare ?? 0) }),
+    };
     return after.sent.route ?? after.received.route ?? 'failed';
   }
 
@@ -193,10 +201,9 @@ function portOf(created: TransportCreated | undefined): number | undefined {
   return typeof port === 'number' ? port : undefined;
 }
 
-function figuresOfBoth(sent: TrackFigures | null, received: TrackFigures | null): Pick<TestState, 'rttMs' | 'lossShare'> {
+function rttOf(sent: TrackFigures | null, received: TrackFigures | null): Pick<TestState, 'rttMs'> {
   const rttMs = sent?.rttMs ?? received?.rttMs;
-  const losses = [sent, received].flatMap((figures) => (figures ? [figures.lossShare] : []));
-  return { ...(rttMs !== undefined && { rttMs }), ...(losses.length > 0 && { lossShare: Math.max(...losses) }) };
+  return rttMs === undefined ? {} : { rttMs };
 }
 
 function sleep(ms: number): Promise<void> {
