@@ -7,9 +7,8 @@
 //! purpose; 4. `handle_reply` takes the shard's reply, from which `complete` (in `replies`) makes
 //! the client's reply and the notices for others. `cleanup` removes sessions, rooms and media.
 //!
-//! The state is in independent parts: `Sessions`, `Rooms`, `MediaOwnership`,
-//! `Placement`, `PendingCommands` and the queues. `Conference` itself only coordinates them
-//! (docs/decisions/0014-conference-in-parts.md).
+//! The state is in independent parts: `Sessions`, `Rooms`, `MediaOwnership`, `Placement`,
+//! `PendingCommands` and the queues. `Conference` only coordinates them (docs/decisions/0014-conference-in-parts.md).
 //!
 //! Ids of transports, producers and consumers are generated here, so that an object can be closed
 //! while its shard is still creating it.

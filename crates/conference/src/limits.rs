@@ -78,7 +78,7 @@ pub const CONNECTION_TEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// RTP bytes that are accepted on each transport of a connection test: those of a voice, several times.
 pub const CONNECTION_TEST_BYTES_MAX: u64 = 1 << 20;
 
-/// Transports of a connection test, one for each direction.
+/// Transports of a connection test, one for each direction, closed ones included.
 pub const CONNECTION_TEST_TRANSPORTS_MAX: usize = 2;
 
 /// Time for which a request to consume waits for a receive transport.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use watersmeet_wire::units::{Map, Time};
 
 use crate::bans::Bans;
-use crate::limits::ForwardingLimits;
+use crate::limits::{CONNECTION_TEST_TRANSPORTS_MAX, ForwardingLimits};
 use crate::message::{
     ClientDevice, ParticipantSummary, PeerId, Policy, ProducerSummary, Role, SessionId, User,
 };
@@ -65,6 +65,8 @@ pub(crate) struct Room {
     main: Option<Arc<str>>,
     /// Time at which the connection test ends for which the room exists.
     test_until: Option<Time>,
+    /// Transports that this connection test has had.
+    test_transports: usize,
     /// Number of the next session that enters or waits.
     next_number: u64,
     /// Changes of presence that were not told yet, and what was told of the number of participants.
@@ -150,6 +152,7 @@ impl Room {
             breakouts: None,
             main: None,
             test_until: None,
+            test_transports: 0,
             next_number: 0,
             presence_log: PresenceLog::default(),
             speaker: RoomSpeaker::default(),
@@ -267,6 +270,15 @@ impl Room {
     /// Returns the time at which the connection test ends for which the room exists.
     pub(crate) const fn test_until(&self) -> Option<Time> {
         self.test_until
+    }
+
+    /// Counts a transport of a connection test. Returns false, and counts nothing, when it has had as many as it may.
+    pub(crate) const fn take_test_transport(&mut self) -> bool {
+        let is_left = self.test_transports < CONNECTION_TEST_TRANSPORTS_MAX;
+        if is_left {
+            self.test_transports += 1;
+        }
+        is_left
     }
 
     /// Returns whether nobody can join the room: those inside were moved there.

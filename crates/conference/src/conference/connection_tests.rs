@@ -29,7 +29,10 @@ impl Conference {
         if self.is_shutting_down {
             return Err(Refusal::ShuttingDown);
         }
-        let tests = self.rooms.iter().filter(|(_, it)| it.test_until().is_some());
+        let tests = self
+            .rooms
+            .iter()
+            .filter(|(_, it)| it.test_until().is_some());
         if tests.count() >= CONNECTION_TESTS_MAX {
             return Err(Refusal::LimitReached("connection tests"));
         }
@@ -89,10 +92,24 @@ impl Conference {
 
     /// Returns the options of transports in a room.
     pub(super) fn transport_options(&self, room: &str) -> TransportOptions {
-        let is_test = self.rooms.get(room).is_some_and(|it| it.test_until().is_some());
+        let is_test = self
+            .rooms
+            .get(room)
+            .is_some_and(|it| it.test_until().is_some());
         TransportOptions {
             incoming_bytes_max: is_test.then_some(CONNECTION_TEST_BYTES_MAX),
             ..self.config.transport_options.clone()
+        }
+    }
+
+    /// Counts a transport of a connection test, also those that are closed later: the bytes of each are bounded.
+    /// Other rooms have no such limit.
+    pub(super) fn count_test_transport(&mut self, room: &str) -> Result<(), Refusal> {
+        let room = self.rooms.get_mut(room);
+        let test = room.filter(|it| it.test_until().is_some());
+        match test.is_none_or(Room::take_test_transport) {
+            true => Ok(()),
+            false => Err(Refusal::LimitReached("transports")),
         }
     }
 

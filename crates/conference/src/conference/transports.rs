@@ -7,7 +7,6 @@ use super::Conference;
 use super::media::{ClosedObject, KeyedTransport};
 use super::pending_commands::CommandPurpose;
 use super::request_context::{Outcome, RequestContext};
-use crate::limits::CONNECTION_TEST_TRANSPORTS_MAX;
 use crate::message::{
     Direction, ProducerSummary, Refusal, Reply, Role, SessionId, ShardId, TransportKey,
 };
@@ -39,6 +38,7 @@ impl Conference {
         if self.media.transports_len_of(id) >= self.transports_max(id)? {
             return Err(Refusal::LimitReached("transports"));
         }
+        self.count_test_transport(&room)?;
         let own = self.media.shard_of(id);
         let shard = own.or_else(|| self.placement.choose_shard(&room));
         let shard = shard.ok_or(Refusal::Internal)?;
@@ -63,9 +63,6 @@ impl Conference {
     fn transports_max(&self, id: SessionId) -> Result<usize, Refusal> {
         let limits = &self.config.limits;
         let session = self.sessions.get(id).ok_or(Refusal::Internal)?;
-        if self.is_testing(session.membership()) {
-            return Ok(CONNECTION_TEST_TRANSPORTS_MAX);
-        }
         Ok(match session.has_transport_per_producer() {
             // One for each consumer, besides the ordinary ones.
             true => limits.transports_max + limits.consumers_max,

@@ -378,7 +378,11 @@ fn hosts_in_breakout_rooms_are_asked_to_admit_and_can() {
             last(&test.take_frames(host), "joinSettled")["peerId"],
             json!(peer)
         );
-        let expected = if action == "admit" { "admitted" } else { "removed" };
+        let expected = if action == "admit" {
+            "admitted"
+        } else {
+            "removed"
+        };
         last(&test.take_frames(late), expected);
     }
     // Somebody who gives up is taken from the list there too.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
+use watersmeet_conference::conference::LimitedAction;
 use watersmeet_conference::limits::{
     CONNECTION_TEST_BYTES_MAX, CONNECTION_TEST_TIMEOUT, CONNECTION_TESTS_MAX,
 };
-use watersmeet_conference::{ConferenceConfig, LimitedAction, SessionId};
+use watersmeet_conference::{ConferenceConfig, SessionId};
 use watersmeet_engine::command::Command;
 
 use super::harness::*;
@@ -48,19 +49,34 @@ fn a_test_accepts_few_bytes_and_one_transport_for_each_direction() {
     let (session, _) = test.open();
     test.expect_reply(session, "testConnection", json!({}), "done");
     test.send_request(session, "createTransport", json!({"direction": "send"}));
-    let options = test.commands.iter().find_map(|(_, _, command)| match command {
-        Command::CreateTransport { options, .. } => Some(options.clone()),
-        _ => None,
-    });
+    let options = test
+        .commands
+        .iter()
+        .find_map(|(_, _, command)| match command {
+            Command::CreateTransport { options, .. } => Some(options.clone()),
+            _ => None,
+        });
     assert_eq!(
         options.unwrap().incoming_bytes_max,
         Some(CONNECTION_TEST_BYTES_MAX)
     );
     test.executes_immediately = true;
     test.execute_all_commands();
-    test.create_transport(session, "recv");
+    let recv = test.create_transport(session, "recv");
+    let more = json!({"direction": "send"});
     assert_eq!(
-        test.expect_refusal(session, "createTransport", json!({"direction": "send"})),
+        test.expect_refusal(session, "createTransport", more.clone()),
+        "limit-reached"
+    );
+    // A closed one makes no room: another would accept as many bytes again.
+    test.expect_reply(
+        session,
+        "closeTransport",
+        json!({"transportId": recv}),
+        "closedTransport",
+    );
+    assert_eq!(
+        test.expect_refusal(session, "createTransport", more),
         "limit-reached"
     );
 }

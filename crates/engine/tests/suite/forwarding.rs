@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use watersmeet_engine::command::{Command, DegradationPreference, Event, Refusal, TransportId, TransportOptions};
+use watersmeet_engine::command::{
+    Command, DegradationPreference, Event, Refusal, TransportId, TransportOptions,
+};
 use watersmeet_engine::transport::discard::DiscardReason;
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_engine::worker::ObjectCounts;
