@@ -167,7 +167,7 @@ for (const browser of ['chromium', 'firefox'] as const) {
     await ana.requestJoin();
     await expect(ana.page.getByRole('button', { name: 'Mute microphone' })).toBeVisible();
     await expectTold(ana.page.getByRole('alert').filter({ hasText: 'Sound and video do not get through yet.' }));
-    await expect(ana.page.getByRole('status', { name: 'Connection' })).toHaveText('No sound or video');
+    await expect(ana.page.getByRole('status', { name: 'Connection' })).toHaveText('Blocked');
   });
 }
 

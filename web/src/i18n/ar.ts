@@ -151,7 +151,7 @@ const AR: Catalogue = {
   'connection.joining': 'جارٍ الاتصال…',
   'connection.reconnecting': 'جارٍ إعادة الاتصال…',
   'connection.impaired': 'اتصال ضعيف',
-  'connection.blocked': 'لا صوت ولا صورة',
+  'connection.blocked': 'محجوب',
   'connection.silent': 'لا رد',
   'connection.live': 'متصل',
   'banner.reconnecting': 'انقطع الاتصال. نعيدك إلى الاجتماع…',

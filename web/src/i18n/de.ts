@@ -178,7 +178,7 @@ const DE: Catalogue = {
   'connection.joining': 'Verbinden …',
   'connection.reconnecting': 'Neu verbinden …',
   'connection.impaired': 'Schlechte Verbindung',
-  'connection.blocked': 'Kein Ton, kein Bild',
+  'connection.blocked': 'Blockiert',
   'connection.silent': 'Keine Antwort',
   'connection.live': 'Verbunden',
   'banner.reconnecting': 'Die Verbindung ist abgebrochen. Wir bringen Sie zurück …',

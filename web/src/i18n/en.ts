@@ -183,7 +183,7 @@ export const EN = {
   'connection.joining': 'Connecting…',
   'connection.reconnecting': 'Reconnecting…',
   'connection.impaired': 'Poor connection',
-  'connection.blocked': 'No sound or video',
+  'connection.blocked': 'Blocked',
   'connection.silent': 'No answer',
   'connection.live': 'Connected',
   'banner.reconnecting': 'The connection was lost. Getting you back in…',

@@ -162,7 +162,7 @@ const ES: Catalogue = {
   'connection.joining': 'Conectando…',
   'connection.reconnecting': 'Reconectando…',
   'connection.impaired': 'Mala conexión',
-  'connection.blocked': 'Sin sonido ni vídeo',
+  'connection.blocked': 'Bloqueada',
   'connection.silent': 'Sin respuesta',
   'connection.live': 'Conectado',
   'banner.reconnecting': 'Se ha perdido la conexión. Te llevamos de vuelta…',

@@ -169,7 +169,7 @@ const FR: Catalogue = {
   'connection.joining': 'Connexion…',
   'connection.reconnecting': 'Reconnexion…',
   'connection.impaired': 'Mauvaise connexion',
-  'connection.blocked': 'Ni son ni vidéo',
+  'connection.blocked': 'Bloqué',
   'connection.silent': 'Pas de réponse',
   'connection.live': 'Connecté',
   'banner.reconnecting': 'La connexion est perdue. Nous vous ramenons dans la réunion…',

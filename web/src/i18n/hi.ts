@@ -154,7 +154,7 @@ const HI: Catalogue = {
   'connection.joining': 'जुड़ रहे हैं…',
   'connection.reconnecting': 'फिर से जुड़ रहे हैं…',
   'connection.impaired': 'कमज़ोर कनेक्शन',
-  'connection.blocked': 'न आवाज़, न वीडियो',
+  'connection.blocked': 'रुका हुआ',
   'connection.silent': 'कोई जवाब नहीं',
   'connection.live': 'जुड़े हुए हैं',
   'banner.reconnecting': 'कनेक्शन टूट गया। आपको वापस जोड़ा जा रहा है…',

@@ -161,7 +161,7 @@ const PT: Catalogue = {
   'connection.joining': 'Conectando…',
   'connection.reconnecting': 'Reconectando…',
   'connection.impaired': 'Conexão ruim',
-  'connection.blocked': 'Sem som nem vídeo',
+  'connection.blocked': 'Bloqueada',
   'connection.silent': 'Sem resposta',
   'connection.live': 'Conectado',
   'banner.reconnecting': 'A conexão caiu. Levando você de volta…',

@@ -138,7 +138,7 @@ const ZH: Catalogue = {
   'connection.joining': '正在连接…',
   'connection.reconnecting': '正在重新连接…',
   'connection.impaired': '连接不佳',
-  'connection.blocked': '没有声音和视频',
+  'connection.blocked': '被阻止',
   'connection.silent': '没有应答',
   'connection.live': '已连接',
   'banner.reconnecting': '连接已断开。正在让你重新加入…',
