@@ -64,7 +64,7 @@ export class Capture {
     this.microphoneId.value = options.microphoneId;
     this.cameraOn.value = options.camera;
     this.microphoneOn.value = options.microphone;
-    // Also while nothing is captured: somebody who only listens may unplug the speaker.
+    // Also while nothing is captured: a viewer may unplug the speaker.
     navigator.mediaDevices?.addEventListener('devicechange', () => void this.updateDeviceList());
   }
 

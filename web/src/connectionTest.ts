@@ -1,6 +1,6 @@
 /**
  * Test of the connection before a call: sends a voice made in code to the server, receives it again, and measures both
- * ways for some seconds. It takes the ways that a call takes, so that what works here works there. Loaded on demand.
+ * ways for some seconds. It uses the classes of a call, so that what works in the test works in a call. Loaded on demand.
  */
 import { signal } from '@preact/signals';
 import type { Route } from './connectionQuality';
@@ -26,7 +26,7 @@ export interface TestState {
   lossShare?: number;
 }
 
-/** What to do about a result, the worst first. */
+/** What the advice is about: the outcome, or a weakness of a connection that works. */
 export type TestAdvice = TestOutcome | 'lossy' | 'slow';
 
 /** A sound to send. */
@@ -53,6 +53,7 @@ const PACKETS_MIN = 50;
 const LOSS_SHARE_MAX = 0.03;
 const RTT_MS_MAX = 300;
 
+/** Returns what to advise after a test. */
 export function adviceFor({ outcome = 'failed', lossShare = 0, rttMs = 0 }: TestState): TestAdvice {
   if (outcome === 'unreachable' || outcome === 'failed' || outcome === 'blocked') return outcome;
   if (lossShare > LOSS_SHARE_MAX) return 'lossy';

@@ -3,7 +3,7 @@
 /** Interval of samples. */
 export const SAMPLE_MS = 50;
 
-/** Time after which missed samples are not made up for: the page did not run. */
+/** Most time for which missed samples are made up; after a longer pause the page was asleep. */
 const MISSED_MS_MAX = 1_500;
 
 /** Sound of a microphone at one instant. */
@@ -34,7 +34,7 @@ export class MicrophoneMeter {
     this.timer = setInterval(() => {
       const now = performance.now();
       this.reportedMs = Math.max(this.reportedMs, now - MISSED_MS_MAX);
-      // Browsers run timers late in hidden tabs and on busy machines; those who count samples count time.
+      // Browsers run timers late in hidden tabs and on busy machines. The number of samples must still measure time.
       for (; this.reportedMs + SAMPLE_MS <= now; this.reportedMs += SAMPLE_MS) {
         // Nothing is measured before.
         if (this.context.state === 'running') report(this.read());

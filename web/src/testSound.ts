@@ -46,7 +46,7 @@ function withinLimit(work: Promise<void>): Promise<void> {
   return Promise.race([work, limit]);
 }
 
-/** A tone to send; nobody hears it. */
+/** Creates a tone to send, which is not played here. */
 export function createTone(): { track: MediaStreamTrack; stop(): void } {
   const context = new AudioContext();
   const output = context.createMediaStreamDestination();

@@ -7,7 +7,7 @@ import { formatUnit, t } from '../i18n/translate';
 import { createTone } from '../testSound';
 import { PanelDialog } from './PanelDialog';
 
-/** Advice that asks for something to be done. */
+/** Advice that is shown as a warning. */
 const BAD: ReadonlySet<TestAdvice> = new Set(['unreachable', 'failed', 'blocked', 'lossy', 'slow']);
 
 export function ConnectionTestDialog({ app, close }: { app: App; close(): void }) {
