@@ -6,16 +6,19 @@
 import { computed, effect, signal, untracked } from '@preact/signals-core';
 import { BASE_URL } from './basePath';
 import {
+  loadCameraQuality,
   loadHostToken,
   loadOngoingCall,
   loadPersonSettings,
   loadSaveData,
   loadTabSecret,
+  saveCameraQuality,
   saveHostToken,
   saveOngoingCall,
   savePersonSettings,
   saveSaveData,
 } from './browserStorage';
+import type { CameraQuality } from './cameraQuality';
 import { Capture, type Device } from './capture';
 import { createRoom } from './createRoom';
 import { LeaveGuard } from './leaveGuard';
@@ -40,6 +43,7 @@ import type { Policy, RemovalReason } from './protocol';
 import { Room, type JoinFailure } from './room';
 import { generateRoomTitle } from './roomNames';
 import { ScreenCapture } from './screenCapture';
+import type { SignallingConnection, SignallingEvents } from './signalling';
 import { SignallingSocket } from './signallingSocket';
 import { ScreenWakeLock } from './wakeLock';
 
@@ -72,11 +76,11 @@ export class App {
   readonly statsShown = signal(false);
   readonly capture: Capture;
   readonly screens = new ScreenCapture();
+  readonly createMedia = mediaFactory();
   readonly leaveGuard = new LeaveGuard();
   readonly otherTabs = new OtherTabs(() => this.handleTaken());
 
   private readonly options: PageOptions;
-  private readonly createMedia = mediaFactory();
   private readonly wakeLock = new ScreenWakeLock();
   private readonly mediaSession = new CallMediaSession({
     toggleMicrophone: () => this.toggle('microphone'),
@@ -91,7 +95,7 @@ export class App {
 
   constructor() {
     this.options = parsePageUrl(new URL(location.href));
-    const settings = loadPersonSettings();
+    const [settings, quality] = [loadPersonSettings(), loadCameraQuality()];
     const ongoing = loadOngoingCall();
     const { roomId, token } = this.options;
     const resumed = ongoing?.roomId === roomId ? ongoing : null;
@@ -102,7 +106,7 @@ export class App {
       ...settings,
       camera: resumed ? resumed.camera : this.options.camera,
       microphone: resumed ? resumed.microphone : this.options.microphone,
-      width: this.options.width,
+      quality: this.options.width === null ? quality : { ...quality, width: this.options.width },
     });
     this.saveStateOnChange();
     addEventListener('popstate', () => void (this.leaveGuard.holdBack() || this.handleUrlChange()));
@@ -153,8 +157,9 @@ export class App {
     this.otherTabs.enter(this.roomId.value);
     this.page.value = 'call';
     this.statsShown.value = false;
-    this.cameraPaused.value = false;
+    // A camera that was paused in the preview comes back when saving data ends.
     if (this.saveData.value) this.pauseCamera();
+    else this.cameraPaused.value = false;
     room.join();
     this.observeRoom(room);
     await this.capture.start();
@@ -165,6 +170,12 @@ export class App {
     if (this.isViewer()) this.room.value?.notify({ code: 'viewerCannotSend' });
     else if (device === 'camera' && this.saveData.value) this.room.value?.notify({ code: 'cameraPaused' });
     else void this.capture.toggle(device);
+  }
+
+  /** Sets resolution and frame rate of the camera, now and for later visits. */
+  setCameraQuality(quality: CameraQuality): void {
+    saveCameraQuality(quality);
+    void this.capture.setQuality(quality);
   }
 
   /** Lets the person choose a screen, and shares it. */
@@ -195,6 +206,11 @@ export class App {
     this.page.value = 'left';
   }
 
+  /** Returns a connection to the server, which is not open yet. */
+  createSignalling(events: SignallingEvents): SignallingConnection {
+    return new SignallingSocket(webSocketUrl(BASE_URL), events);
+  }
+
   private pauseCamera(): void {
     if (!this.capture.cameraOn.value) return;
     this.cameraPaused.value = true;
@@ -212,7 +228,7 @@ export class App {
       codec: this.options.codec,
       tracks: this.localTracks(),
       saveData: this.saveData,
-      createSignalling: (events) => new SignallingSocket(webSocketUrl(BASE_URL), events),
+      createSignalling: (events) => this.createSignalling(events),
       createMedia: this.createMedia,
     });
   }
@@ -250,6 +266,9 @@ export class App {
     const stopOffering = effect(() => {
       if (room.quality.ownLasting.value) untracked(() => this.offerSaveData(room));
     });
+    const stopTelling = effect(() => {
+      if (room.quality.overTcp.value) untracked(() => room.notify({ code: 'onlyTcp' }));
+    });
     const stopObserving = effect(() => {
       const status = room.status.value;
       const isViewer = room.role.value === 'viewer';
@@ -265,6 +284,7 @@ export class App {
     });
     this.stopObservingRoom = () => {
       stopOffering();
+      stopTelling();
       stopObserving();
     };
   }
@@ -364,6 +384,7 @@ export class App {
         name: this.name.value,
         cameraId: capture.cameraId.value,
         microphoneId: capture.microphoneId.value,
+        speakerId: capture.output.chosenId.value,
       });
     });
     effect(() => {

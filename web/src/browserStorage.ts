@@ -4,12 +4,14 @@
  * only file that touches storage. Where storage is forbidden, nothing is kept and
  * nothing fails.
  */
+import { knownQuality, type CameraQuality } from './cameraQuality';
 import { generateSecret } from './randomSecret';
 
 export interface PersonSettings {
   name: string;
   cameraId: string;
   microphoneId: string;
+  speakerId: string;
 }
 
 export interface OngoingCall {
@@ -29,6 +31,7 @@ interface StoredHostToken {
 const HOST_TOKENS_MAX = 20;
 
 const PERSON_KEY = 'watersmeet.person';
+const CAMERA_QUALITY_KEY = 'watersmeet.cameraQuality';
 const HOST_TOKENS_KEY = 'watersmeet.hosting';
 const CALL_KEY = 'watersmeet.call';
 const TAB_KEY = 'watersmeet.tab';
@@ -37,12 +40,22 @@ const LAST_READ_KEY = 'watersmeet.lastRead';
 const LANGUAGE_KEY = 'watersmeet.language';
 
 export function loadPersonSettings(): PersonSettings {
-  const { name, cameraId, microphoneId } = read(localStorageOrNull(), PERSON_KEY);
-  return { name: text(name), cameraId: text(cameraId), microphoneId: text(microphoneId) };
+  const { name, cameraId, microphoneId, speakerId } = read(localStorageOrNull(), PERSON_KEY);
+  return { name: text(name), cameraId: text(cameraId), microphoneId: text(microphoneId), speakerId: text(speakerId) };
 }
 
 export function savePersonSettings(value: PersonSettings): void {
   write(localStorageOrNull(), PERSON_KEY, value);
+}
+
+/** Returns the quality that the person chose for the camera, and the default where they chose none. */
+export function loadCameraQuality(): CameraQuality {
+  const { width, frameRate } = read(localStorageOrNull(), CAMERA_QUALITY_KEY);
+  return knownQuality(width, frameRate);
+}
+
+export function saveCameraQuality(quality: CameraQuality): void {
+  write(localStorageOrNull(), CAMERA_QUALITY_KEY, quality);
 }
 
 export function loadOngoingCall(): OngoingCall | null {

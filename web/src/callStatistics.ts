@@ -3,7 +3,7 @@
  * track and a minute of their bitrates. `connectionQuality.ts` tells what is bad in them. Loaded on demand.
  */
 import { signal } from '@preact/signals-core';
-import { figuresOf, readReceived, readSent, type TrackFigures, type TrackReading } from './callStats';
+import { figuresOf, readReceived, readSent, type TrackFigures, type TrackReading } from './trackFigures';
 import { ownSymptoms, symptomsOf, type Cause, type OwnCause, type Symptom } from './connectionQuality';
 import type { Participant } from './participant';
 import type { MediaSource } from './protocol';

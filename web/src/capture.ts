@@ -1,32 +1,26 @@
 /**
  * The person's camera and microphone: selecting, starting and stopping them, and the
- * level of the microphone. The only file that touches getUserMedia and devices.
+ * level of the microphone. The only file that touches getUserMedia and the list of devices.
  * Sends nothing.
  */
-import { batch, signal } from '@preact/signals-core';
+import { batch, signal, type Signal } from '@preact/signals-core';
+import { AudioOutput, type DeviceOption } from './audioOutput';
+import { heightOf, largestWidth, type CameraQuality } from './cameraQuality';
 import { MicrophoneMeter } from './microphoneMeter';
 import { MicrophoneWatch, type MicrophoneProblem } from './microphoneWatch';
 
 export type Device = 'camera' | 'microphone';
 
 /** Why a device could not be used; the page has a message for each. */
-export type DeviceError = 'denied' | 'missing' | 'unplugged' | 'busy' | 'insecure' | 'failed';
+export type DeviceError = 'denied' | 'system' | 'missing' | 'unplugged' | 'busy' | 'insecure' | 'failed';
 
 export interface CaptureOptions {
   camera: boolean;
   microphone: boolean;
   cameraId: string;
   microphoneId: string;
-  /** Ideal picture width in pixels; the height follows as 16:9. */
-  width: number;
-}
-
-const FRAME_RATE = 30;
-
-/** One available device; its label is empty until permission is granted. */
-export interface DeviceOption {
-  id: string;
-  label: string;
+  speakerId: string;
+  quality: CameraQuality;
 }
 
 export class Capture {
@@ -44,6 +38,10 @@ export class Capture {
   readonly microphones = signal<DeviceOption[]>([]);
   readonly cameraId = signal('');
   readonly microphoneId = signal('');
+  readonly quality: Signal<CameraQuality>;
+  /** Width of the largest picture of the camera that was opened last; null where the browser does not tell it. */
+  readonly cameraWidthMax = signal<number | null>(null);
+  readonly output: AudioOutput;
   /** Loudness of the microphone, 0 to 1; 0 while muted. */
   readonly level = signal(0);
   /** Whether nothing comes from an open microphone, or the person talks while it is muted; null when all is well. */
@@ -56,21 +54,23 @@ export class Capture {
   /** Whether we are between `start` and `stop`; otherwise no track is kept. */
   private started = false;
   private meter: MicrophoneMeter | null = null;
-  private readonly width: number;
-  private readonly onDeviceChange = () => void this.updateDeviceList();
+  /** The latest opening of a device in place of one that is open; the next waits for its end. */
+  private reopening: Promise<void> = Promise.resolve();
 
   constructor(options: CaptureOptions) {
-    this.width = options.width;
+    this.quality = signal(options.quality);
+    this.output = new AudioOutput(options.speakerId);
     this.cameraId.value = options.cameraId;
     this.microphoneId.value = options.microphoneId;
     this.cameraOn.value = options.camera;
     this.microphoneOn.value = options.microphone;
+    // Also while nothing is captured: a viewer may unplug the speaker.
+    navigator.mediaDevices?.addEventListener('devicechange', () => void this.updateDeviceList());
   }
 
   /** Opens the devices that are switched on. One that fails is switched off and its error set. */
   async start(): Promise<void> {
     this.started = true;
-    navigator.mediaDevices?.addEventListener('devicechange', this.onDeviceChange);
     const wanted = DEVICES.filter((device) => this.on(device).value && !this.track(device).value);
     if (wanted.length > 0) {
       this.awaitingPermission.value = true;
@@ -83,7 +83,6 @@ export class Capture {
   /** Releases both devices; their lights go off. */
   stop(): void {
     this.started = false;
-    navigator.mediaDevices?.removeEventListener('devicechange', this.onDeviceChange);
     for (const device of DEVICES) this.release(device);
   }
 
@@ -121,9 +120,25 @@ export class Capture {
   /** Selects a device by id; an open device is replaced at once. */
   async selectDevice(device: Device, id: string): Promise<void> {
     (device === 'camera' ? this.cameraId : this.microphoneId).value = id;
-    if (!this.track(device).value) return;
-    this.release(device);
-    await this.acquire([device]);
+    await this.reopen(device);
+  }
+
+  /** Sets resolution and frame rate of the camera; an open one is opened again with them. */
+  async setQuality(quality: CameraQuality): Promise<void> {
+    this.quality.value = quality;
+    await this.reopen('camera');
+  }
+
+  /** Opens a device again that is open. Its last picture stays meanwhile, so that nobody sees it go off. */
+  private async reopen(device: Device): Promise<void> {
+    this.reopening = this.reopening.then(async () => {
+      const track = this.track(device).value;
+      if (!track) return;
+      // Many cameras can be opened once only.
+      track.stop();
+      await this.acquire([device]);
+    });
+    await this.reopening;
   }
 
   private async acquire(wanted: Device[]): Promise<void> {
@@ -133,13 +148,14 @@ export class Capture {
       return;
     }
     // One missing or busy device must not prevent the other: open each alone.
-    if (wanted.length > 1 && outcome !== 'denied' && outcome !== 'insecure') {
+    if (wanted.length > 1 && outcome !== 'denied' && outcome !== 'system' && outcome !== 'insecure') {
       for (const device of wanted) await this.acquire([device]);
       return;
     }
     batch(() => {
       this.failureCount.value += 1;
       for (const device of wanted) {
+        this.release(device);
         this.error(device).value = outcome;
         this.on(device).value = false;
       }
@@ -148,27 +164,32 @@ export class Capture {
 
   private async openStream(wanted: Device[]): Promise<MediaStream | DeviceError> {
     if (!navigator.mediaDevices?.getUserMedia) return 'insecure';
+    const errorOf = async (error: unknown): Promise<DeviceError> => {
+      const states = await Promise.all(wanted.map(permissionOf));
+      return deviceErrorOf(error, states.every((state) => state === 'granted'));
+    };
     try {
       return await navigator.mediaDevices.getUserMedia(this.constraints(wanted, true));
     } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== 'OverconstrainedError') return deviceErrorOf(error);
+      if (!(error instanceof DOMException) || error.name !== 'OverconstrainedError') return errorOf(error);
     }
     // The saved device is unplugged, or a phone refuses the size: accept any.
     try {
       return await navigator.mediaDevices.getUserMedia(this.constraints(wanted, false));
     } catch (error) {
-      return deviceErrorOf(error);
+      return errorOf(error);
     }
   }
 
   private constraints(wanted: Device[], chosen: boolean): MediaStreamConstraints {
+    const { width, frameRate } = this.quality.value;
     const deviceId = (value: string) => (chosen && value ? { deviceId: { exact: value } } : {});
     return {
       video: wanted.includes('camera') && {
         ...deviceId(this.cameraId.value),
-        width: { ideal: this.width },
-        height: { ideal: Math.round((this.width * 9) / 16) },
-        frameRate: { ideal: FRAME_RATE },
+        width: { ideal: width },
+        height: { ideal: heightOf(width) },
+        frameRate: { ideal: frameRate },
       },
       audio: wanted.includes('microphone') && {
         ...deviceId(this.microphoneId.value),
@@ -196,6 +217,7 @@ export class Capture {
         const id = track.getSettings().deviceId;
         if (id) (device === 'camera' ? this.cameraId : this.microphoneId).value = id;
         if (device === 'microphone') this.meter = this.measure(track);
+        else this.cameraWidthMax.value = largestWidth(track);
       }
     });
   }
@@ -222,7 +244,7 @@ export class Capture {
       this.error(device).value = 'unplugged';
       this.failureCount.value += 1;
     });
-    if (await isDenied(device)) this.error(device).value = 'denied';
+    if ((await permissionOf(device)) === 'denied') this.error(device).value = 'denied';
   }
 
   private release(device: Device): void {
@@ -247,6 +269,7 @@ export class Capture {
     batch(() => {
       this.cameras.value = options('videoinput');
       this.microphones.value = options('audioinput');
+      this.output.update(all);
     });
   }
 
@@ -265,10 +288,15 @@ export class Capture {
 
 const DEVICES: Device[] = ['camera', 'microphone'];
 
-function deviceErrorOf(error: unknown): DeviceError {
-  switch (error instanceof DOMException ? error.name : '') {
+/**
+ * Returns why a device could not be opened. `isGranted` says that the person has allowed it to the page: then it is the
+ * system that refuses. Chromium says so in the message too.
+ */
+export function deviceErrorOf(error: unknown, isGranted: boolean): DeviceError {
+  const { name, message } = error instanceof DOMException ? error : { name: '', message: '' };
+  switch (name) {
     case 'NotAllowedError':
-      return 'denied';
+      return isGranted || /system/i.test(message) ? 'system' : 'denied';
     case 'NotFoundError':
     case 'OverconstrainedError':
       return 'missing';
@@ -282,11 +310,11 @@ function deviceErrorOf(error: unknown): DeviceError {
   }
 }
 
-/** Whether the person has withdrawn the permission for a device. Browsers that do not tell count as no. */
-async function isDenied(device: Device): Promise<boolean> {
+/** Returns whether the page may use a device; `prompt` where the browser does not tell. */
+async function permissionOf(device: Device): Promise<PermissionState> {
   try {
-    return (await navigator.permissions.query({ name: device as PermissionName })).state === 'denied';
+    return (await navigator.permissions.query({ name: device as PermissionName })).state;
   } catch {
-    return false;
+    return 'prompt';
   }
 }

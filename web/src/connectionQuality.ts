@@ -20,8 +20,12 @@ export interface OutboundCounters {
   packetsLost: number;
 }
 
+/** How media travels: over UDP, over TCP, or through a TURN relay. */
+export type Route = 'udp' | 'tcp' | 'relay';
+
 /** What a browser knows of one direction of its connection; absent where it does not tell. */
 export interface PathState {
+  route?: Route;
   rttMs?: number;
   /** What the browser thinks that it can send, in bit/s. */
   availableBitrate?: number;

@@ -11,7 +11,7 @@ import './styles/pages.css';
 import './styles/call.css';
 import './styles/tiles.css';
 import './styles/dialogs.css';
-import './styles/small-window.css';
+import './styles/smallWindow.css';
 import './styles/forcedColors.css';
 
 const root = document.getElementById('app');

@@ -52,6 +52,9 @@ export class FakeMedia implements Media {
     sendPath: {},
   };
 
+  /** What `reports` returns, one after the other; the last one again and again. */
+  reportsInOrder: StatsReports[] = [{ receive: [], send: [] }];
+
   readonly sentSources = new Map<string, MediaSource>();
 
   private constructor(private readonly signalling: TransportSignalling) {}
@@ -110,7 +113,9 @@ export class FakeMedia implements Media {
   }
 
   async reports(): Promise<StatsReports> {
-    return { receive: [], send: [] };
+    const [next = { receive: [], send: [] }, ...later] = this.reportsInOrder;
+    if (later.length > 0) this.reportsInOrder = later;
+    return next;
   }
 
   close(): void {

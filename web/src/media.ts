@@ -118,6 +118,9 @@ const ENCODINGS: Record<string, typeof simulcastEncodings> = {
   'video/av1': scalableEncodings,
 };
 
+/** Demand for all layers, however many there are. */
+const WHOLE: Demand = { spatialLayer: Number.MAX_SAFE_INTEGER };
+
 /** DTX saves most packets of a silent participant; in-band FEC repairs single losses. */
 const VOICE: types.ProducerCodecOptions = { opusStereo: false, opusDtx: true, opusFec: true };
 /** The sound of a screen may be music. */
@@ -170,6 +173,8 @@ class MediasoupMedia implements Media {
       direction === 'send' ? this.device.createSendTransport(options) : this.device.createRecvTransport(options);
     transport.on('connect', ({ dtlsParameters }, done) => {
       this.signalling.connect(transportId, dtlsParameters as DtlsParameters);
+      // Firefox stays at `new` while it has no candidates to try.
+      this.signalling.onConnectionState(transportId, direction, 'connecting');
       done();
     });
     transport.on('produce', ({ kind, rtpParameters, appData }, done) => {
@@ -295,14 +300,16 @@ class MediasoupProducer implements MediaProducer {
     return shape(this.encodingsOf(content, sizeOf(track))) === shape(this.encodings);
   }
 
-  async replaceTrack({ track }: SentTrack): Promise<void> {
+  async replaceTrack({ track, content }: SentTrack): Promise<void> {
     await this.producer.replaceTrack({ track });
+    // A picture of another size has other bitrates.
+    if (track.kind === 'video') await this.setContent(content);
   }
 
   async setContent(content: Content): Promise<void> {
     const { track } = this.producer;
     this.encodings = this.encodingsOf(content, track ? sizeOf(track) : undefined);
-    await this.fitToDemand(this.demand ?? { spatialLayer: this.encodings.length - 1 });
+    await this.fitToDemand(this.demand ?? WHOLE);
   }
 
   async fitToDemand(demand: Demand): Promise<void> {

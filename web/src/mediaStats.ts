@@ -1,5 +1,5 @@
 /** Reads what `connectionQuality.ts` judges from the reports of `getStats`. Absent members count as nothing. */
-import type { InboundCounters, MediaStats, OutboundCounters, PathState } from './connectionQuality';
+import type { InboundCounters, MediaStats, OutboundCounters, PathState, Route } from './connectionQuality';
 
 /** One report of `getStats`. */
 export type Report = Readonly<Record<string, unknown>> & { readonly type: string };
@@ -35,10 +35,21 @@ export function selectedPair(reports: readonly Report[]): Report | undefined {
   return reports.find((report) => report.type === 'candidate-pair' && report.nominated === true && report.state === 'succeeded');
 }
 
+/** Returns how the media of the used candidate pair travels; undefined before there is one. */
+export function routeOf(reports: readonly Report[]): Route | undefined {
+  const pair = selectedPair(reports);
+  const local = reports.find(({ type, id }) => type === 'local-candidate' && id === pair?.localCandidateId);
+  if (!pair || !local) return undefined;
+  if (local.candidateType === 'relay') return 'relay';
+  return local.protocol === 'tcp' ? 'tcp' : 'udp';
+}
+
 function pairState(reports: Report[]): PathState {
   const pair = selectedPair(reports);
+  const route = routeOf(reports);
   const [rttS, bitrate] = [pair?.currentRoundTripTime, pair?.availableOutgoingBitrate];
   return {
+    ...(route && { route }),
     ...(typeof rttS === 'number' && { rttMs: rttS * 1_000 }),
     ...(typeof bitrate === 'number' && { availableBitrate: bitrate }),
   };

@@ -3,6 +3,9 @@
 /** Interval of samples. */
 export const SAMPLE_MS = 50;
 
+/** Most time for which missed samples are made up; after a longer pause the page was asleep. */
+const MISSED_MS_MAX = 1_500;
+
 /** Sound of a microphone at one instant. */
 export interface MicrophoneSample {
   /** Loudness, 0 to 1, also while the track is disabled. */
@@ -16,6 +19,8 @@ export class MicrophoneMeter {
   private readonly analyser = this.context.createAnalyser();
   private readonly samples: Float32Array<ArrayBuffer>;
   private readonly timer: ReturnType<typeof setInterval>;
+  /** Time up to which samples were reported. */
+  private reportedMs = performance.now();
   /** The same microphone, never disabled: so that somebody who talks while muted can be told. It is not sent. */
   private readonly tap: MediaStreamTrack;
   private readonly resumeContext = () => void this.context.resume();
@@ -27,8 +32,13 @@ export class MicrophoneMeter {
     this.samples = new Float32Array(this.analyser.fftSize);
     this.context.createMediaStreamSource(new MediaStream([this.tap])).connect(this.analyser);
     this.timer = setInterval(() => {
-      // Nothing is measured before.
-      if (this.context.state === 'running') report(this.read());
+      const now = performance.now();
+      this.reportedMs = Math.max(this.reportedMs, now - MISSED_MS_MAX);
+      // Browsers run timers late in hidden tabs and on busy machines. The number of samples must still measure time.
+      for (; this.reportedMs + SAMPLE_MS <= now; this.reportedMs += SAMPLE_MS) {
+        // Nothing is measured before.
+        if (this.context.state === 'running') report(this.read());
+      }
     }, SAMPLE_MS);
     addEventListener('pointerdown', this.resumeContext);
     addEventListener('keydown', this.resumeContext);

@@ -14,8 +14,11 @@ export interface WatchedSample extends MicrophoneSample {
   cut: boolean;
 }
 
-/** A microphone that works has given some noise within this time. Programs that remove noise may stay silent later. */
-const SILENT_SAMPLES = 8_000 / SAMPLE_MS;
+/**
+ * A microphone that works has given some noise within this time. Programs that remove noise may stay silent later. One
+ * that needs longer, as a headset that is just being connected, is told as silent for a moment.
+ */
+const SILENT_SAMPLES = 2_500 / SAMPLE_MS;
 /** A device that changes hands is cut off for a moment. */
 const CUT_SAMPLES = 2_000 / SAMPLE_MS;
 /** Loudness of speech; typing and a fan are below. */

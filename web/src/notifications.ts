@@ -34,7 +34,7 @@ export type NotificationContent =
   | { code: 'mutedAll' | 'sharingStopped' | 'onlyHostsShare' | 'spotlit' | 'spotlightEnded' }
   | { code: 'roleChanged'; role: Role | 'retired' }
   | { code: 'muted'; device: Device }
-  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'breakoutsNotLoaded' | 'statsNotLoaded' | 'saveDataOffer' | 'hostsAsked' }
+  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'breakoutsNotLoaded' | 'statsNotLoaded' | 'saveDataOffer' | 'hostsAsked' | 'onlyTcp' }
   | { code: 'serverClosing'; seconds: number }
   | { code: 'hostsNotAsked' | 'actionFailed'; reason: FailureReason }
   | { code: 'screenFailed'; error: ScreenError }

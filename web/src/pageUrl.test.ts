@@ -21,14 +21,14 @@ function tokenOf(claims: object): string {
   return `eyJhbGciOiJIUzI1NiJ9.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2lnbmF0dXJl`;
 }
 
-test('a URL without options gives the defaults', () => {
+test('a URL without options is ignoreds', () => {
   expect(parsePageUrl(at('/'))).toEqual({
     roomId: '',
     token: '',
     name: '',
     autojoin: false,
     codec: null,
-    width: 1280,
+    width: null,
     camera: true,
     microphone: true,
     language: '',
@@ -60,8 +60,8 @@ test.each(['av1', 'vp10', ''])('an unknown codec (%s) is ignored', (codec) => {
   expect(parsePageUrl(at(`/?codec=${codec}`)).codec).toBeNull();
 });
 
-test.each(['9', '99999', 'wide'])('a width out of range (%s) gives the default', (width) => {
-  expect(parsePageUrl(at(`/?width=${width}`)).width).toBe(1280);
+test.each(['9', '99999', 'wide'])('a width out of range (%s) is ignored', (width) => {
+  expect(parsePageUrl(at(`/?width=${width}`)).width).toBeNull();
 });
 
 test('the room can be part of the path', () => {

@@ -10,7 +10,7 @@
  * | `name=NAME` | the person's name |
  * | `autojoin=1` | join without the preview |
  * | `codec=vp8\|vp9\|h264` | send video in this codec |
- * | `width=PIXELS` | ask the camera for this width instead of 1280 |
+ * | `width=PIXELS` | ask the camera for this width instead of the chosen one |
  * | `camera=0`, `mic=0` | start with the device off |
  * | `lang=TAG` | show the page in this language, as `de` |
  * | `embed=ORIGIN` | in a frame: take commands from pages of this origin, and tell them what happens |
@@ -28,7 +28,8 @@ export interface PageOptions extends Destination {
   name: string;
   autojoin: boolean;
   codec: VideoCodec | null;
-  width: number;
+  /** Width of the camera's picture; null where the URL names none. */
+  width: number | null;
   camera: boolean;
   microphone: boolean;
   /** Tag of the language to show; empty for the person's own. */
@@ -44,19 +45,18 @@ export const PERSON_NAME_MAX = 64;
 const TOKEN_LEN_MAX = 4096;
 /** Claims of an invitation. A token with any other claim identifies a person and is not shared. */
 const INVITATION_CLAIMS = new Set(['roomId', 'title', 'iat', 'nbf', 'exp', 'iss', 'aud']);
-const WIDTH_DEFAULT = 1280;
 const WIDTH_MIN = 160;
 const WIDTH_MAX = 3840;
 
 export function parsePageUrl(url: URL): PageOptions {
   const query = url.searchParams;
-  const width = Number(query.get('width') ?? WIDTH_DEFAULT);
+  const width = Number(query.get('width'));
   return {
     ...destinationOf(url),
     name: cleanText(query.get('name') ?? ''),
     autojoin: query.get('autojoin') === '1',
     codec: parseCodec(query.get('codec')),
-    width: width >= WIDTH_MIN && width <= WIDTH_MAX ? Math.round(width) : WIDTH_DEFAULT,
+    width: width >= WIDTH_MIN && width <= WIDTH_MAX ? Math.round(width) : null,
     camera: query.get('camera') !== '0',
     microphone: query.get('mic') !== '0',
     language: query.get('lang') ?? '',

@@ -800,6 +800,8 @@ export interface Requests {
   getRouterRtpCapabilities: { payload: Empty; reply: RouterRtpCapabilities };
   /** Answered by `roomJoined`. */
   joinRoom: { payload: JoinRoom; reply: RoomJoined };
+  /** Answered by `done`. */
+  testConnection: { payload: Empty; reply: Empty };
   /** Answered by `roomLeft`. */
   leaveRoom: { payload: Empty; reply: RoomLeft };
   /** Answered by `participants`. */

@@ -37,6 +37,8 @@ export class QualityMonitor {
   readonly own = signal<OwnCause | null>(null);
   /** Whether our connection has been marked as slow for `LASTING_MS`. */
   readonly ownLasting = signal(false);
+  /** Whether media travels over TCP, because UDP does not get through. */
+  readonly overTcp = signal(false);
   /** What was seen over the latest interval, and what follows from it; null before the first. */
   readonly latest = signal<{ evidence: Evidence; judgement: Judgement } | null>(null);
 
@@ -82,6 +84,7 @@ export class QualityMonitor {
     if (!stats || timer !== this.timer) return;
     const atMs = Date.now();
     this.last = { atMs, stats };
+    this.overTcp.value = stats.sendPath.route === 'tcp' || stats.receivePath.route === 'tcp';
     if (!last || atMs - this.startedMs < START_MS) return;
     const evidence = this.gather(last, this.last);
     const judgement = judge(evidence);

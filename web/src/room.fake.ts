@@ -90,6 +90,7 @@ export class FakeSignalling implements SignallingConnection {
     this.requests.push({ type, payload: recorded });
     const refusal = this.refusals.get(type);
     if (type === 'joinRoom') this.isInRoom = !refusal && 'peers' in this.joined;
+    if (type === 'testConnection') this.isInRoom = !refusal;
     if (refusal) throw refusal;
     if (type === 'createTransport' && !this.isInRoom) {
       this.admitAfterRefusals -= 1;
@@ -108,7 +109,7 @@ export class FakeSignalling implements SignallingConnection {
       case 'enterBreakout':
         return this.moved;
       case 'createTransport':
-        return { transportId: `transport ${String(payload.direction)}`, direction: payload.direction };
+        return { transportId: `transport ${String(payload.direction)}`, direction: payload.direction, iceCandidates: [{ port: 40_000 }] };
       case 'produce':
         this.produced += 1;
         return { producerId: `mine ${this.produced}`, kind: payload.kind };

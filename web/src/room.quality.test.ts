@@ -183,3 +183,12 @@ describe('saving data', () => {
     expect(call.server.count('closeConsumer')).toBe(last);
   });
 });
+
+test('media that travels over TCP is told', async () => {
+  await call.join(ben);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(call.room.quality.overTcp.value).toBe(false);
+  media().currentStats = { ...media().currentStats, sendPath: { route: 'tcp' } };
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(call.room.quality.overTcp.value).toBe(true);
+});

@@ -212,6 +212,11 @@ export class Room {
     this.signalling.retryNow();
   }
 
+  /** Builds the media anew, which does not get through. */
+  retryMedia(): void {
+    this.rejoin(this.attempt);
+  }
+
   notify(content: NotificationContent, tone: Notification['tone'] = 'plain', action?: () => void): void {
     this.notificationList.add(content, tone, action);
   }

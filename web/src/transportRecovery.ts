@@ -11,6 +11,9 @@ const ICE_RESTART_DELAY_MS = 2_000;
 /** A transport that is not connected this long after an ICE restart causes a rejoin. */
 const ICE_RESTART_MS_MAX = 6_000;
 
+/** A transport that has not connected this long after it began to is blocked: the person is told within three seconds. */
+const CONNECT_MS_MAX = 2_500;
+
 /** What the recovery needs from the room. */
 export interface RecoveryActions {
   /** Whether ICE can be restarted now: we are in the room, and signalling works. */
@@ -19,22 +22,43 @@ export interface RecoveryActions {
   rejoin(): void;
 }
 
+interface TransportState {
+  id: string;
+  state: ConnectionState;
+  /** Whether it has not connected in time. */
+  isBlocked: boolean;
+}
+
 export class TransportRecovery {
   /** Whether a transport is disconnected or has failed. */
   readonly impaired = signal(false);
 
-  private readonly states = new Map<Direction, ConnectionState>();
-  private readonly ids = new Map<Direction, string>();
+  /**
+   * Whether media does not get through to the server: a transport does not connect at all. The next attempt does not
+   * change that before it connects.
+   */
+  readonly blocked = signal(false);
+
+  /** The present transport of each direction. */
+  private readonly transports = new Map<Direction, TransportState>();
+  /** Timeouts of transports that connect for the first time, by transport id. */
+  private readonly connectTimers = new Map<string, ReturnType<typeof setTimeout>>();
   /** Pending ICE restarts and their timeouts, by transport id. */
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   constructor(private readonly actions: RecoveryActions) {}
 
   handleConnectionState(transportId: string, direction: Direction, state: ConnectionState): void {
-    this.states.set(direction, state);
-    this.ids.set(direction, transportId);
-    this.impaired.value = [...this.states.values()].some(isBroken);
+    const before = this.transports.get(direction);
+    const isBlocked = before?.id === transportId && before.isBlocked && state !== 'connected';
+    this.transports.set(direction, { id: transportId, state, isBlocked });
+    this.impaired.value = [...this.transports.values()].some((transport) => isBroken(transport.state));
+    if (state === 'connecting' && !this.connectTimers.has(transportId)) {
+      this.connectTimers.set(transportId, setTimeout(() => this.block(direction), CONNECT_MS_MAX));
+    }
     if (state === 'connected') {
+      clearTimeout(this.connectTimers.get(transportId));
+      this.blocked.value = [...this.transports.values()].some((transport) => transport.isBlocked);
       clearTimeout(this.timers.get(transportId));
       this.timers.delete(transportId);
     } else if (isBroken(state) && !this.timers.has(transportId)) {
@@ -49,23 +73,29 @@ export class TransportRecovery {
    * on to carry media while ICE restarts.
    */
   retry(all = false): void {
-    for (const [direction, state] of this.states) {
-      const transportId = this.ids.get(direction);
-      if (!transportId) continue;
+    for (const { id, state } of this.transports.values()) {
       if (isBroken(state)) {
-        clearTimeout(this.timers.get(transportId));
-        this.restartIce(transportId);
-      } else if (all && state === 'connected' && this.actions.isLive()) this.actions.restartIce(transportId);
+        clearTimeout(this.timers.get(id));
+        this.restartIce(id);
+      } else if (all && state === 'connected' && this.actions.isLive()) this.actions.restartIce(id);
     }
   }
 
   /** Forgets all transports. */
   reset(): void {
-    for (const timer of this.timers.values()) clearTimeout(timer);
-    this.timers.clear();
-    this.states.clear();
-    this.ids.clear();
+    for (const timers of [this.timers, this.connectTimers]) {
+      for (const timer of timers.values()) clearTimeout(timer);
+      timers.clear();
+    }
+    this.transports.clear();
     this.impaired.value = false;
+  }
+
+  private block(direction: Direction): void {
+    const transport = this.transports.get(direction);
+    if (!transport) return;
+    this.transports.set(direction, { ...transport, isBlocked: true });
+    this.blocked.value = true;
   }
 
   private restartIce(transportId: string): void {

@@ -11,6 +11,8 @@ const LINE = 'delay=20 queue=300';
 const SLOW_KBPS = 700;
 /** Audio and no video. */
 const STARVED_KBPS = 100;
+/** Time within which people are told. */
+const TOLD_MS_MAX = 3_000;
 /** In the first second after a change nobody can know of it, and in the next the queue drains. */
 const UNKNOWN_MS = 2_000;
 /** What may be offered to the line then, as a multiple of what it carries. */
@@ -40,9 +42,11 @@ test('the picture goes on in a lower layer when the line becomes slow', async ({
 test('a picture that does not fit is held back with a word about it, and returns', async ({ call }) => {
   test.setTimeout(120_000);
   const { ana, ben, down } = await startCall(call);
+  const slowAt = Date.now();
   await down.command(`down ${LINE} rate=${STARVED_KBPS * 1_000}`);
   const note = ben.tileOf(ana).getByText('Your connection is too slow for this picture.');
-  await expect(note).toBeVisible({ timeout: 15_000 });
+  await expect(note).toBeVisible({ timeout: TOLD_MS_MAX });
+  console.log(`line of ${STARVED_KBPS} kbit/s: told after ${Date.now() - slowAt} ms`);
   await ben.expectAudioFrom(ana);
   await expect(ben.page.getByRole('button', { name: 'Your connection is slow' })).toBeVisible();
   await down.command(`down ${LINE}`);

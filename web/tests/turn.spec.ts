@@ -1,7 +1,7 @@
 /** Participants who can only connect through a TURN server, with credentials from our server. */
 import type { Page } from '@playwright/test';
 import { Coturn } from './coturn';
-import { ROOM, expect, expectAllReceiveAll, test as base, type CallParticipant } from './callFixture';
+import { NIGHTLY, ROOM, expect, expectAllReceiveAll, test as base, type CallParticipant } from './callFixture';
 
 const test = base.extend<{ coturn: Coturn }>({
   coturn: async ({}, use, info) => {
@@ -35,6 +35,16 @@ test('a participant limited to relay candidates exchanges media', async ({ call,
   expect(types.length).toBeGreaterThan(0);
   expect(new Set(types)).toEqual(new Set(['relay']));
   expect(await candidateTypes(ana.page)).not.toContain('relay');
+});
+
+test('the connection test tells that only a relay carries media', NIGHTLY, async ({ call, coturn }) => {
+  await call.startServer(turnEnvironment(coturn));
+  const ana = await call.open('ana', { room: ROOM, options: { camera: '0' } });
+  await useRelaysOnly(ana);
+  await ana.page.getByRole('button', { name: 'Test connection' }).click();
+  const dialog = ana.page.getByRole('dialog', { name: 'Connection test' });
+  await expect(dialog.getByRole('status')).toContainText('only through a relay', { timeout: 30_000 });
+  await expect(dialog.getByText('Get through a relay only')).toBeVisible();
 });
 
 test('TURN credentials are accepted until they expire and only as issued', async ({ call, coturn }) => {

@@ -7,9 +7,8 @@
 //! purpose; 4. `handle_reply` takes the shard's reply, from which `complete` (in `replies`) makes
 //! the client's reply and the notices for others. `cleanup` removes sessions, rooms and media.
 //!
-//! The state is in independent parts: `Sessions`, `Rooms`, `MediaOwnership`,
-//! `Placement`, `PendingCommands` and the queues. `Conference` itself only coordinates them
-//! (docs/decisions/0014-conference-in-parts.md).
+//! The state is in independent parts: `Sessions`, `Rooms`, `MediaOwnership`, `Placement`,
+//! `PendingCommands` and the queues. `Conference` only coordinates them (docs/decisions/0014-conference-in-parts.md).
 //!
 //! Ids of transports, producers and consumers are generated here, so that an object can be closed
 //! while its shard is still creating it.
@@ -19,6 +18,7 @@ mod admin_requests;
 mod breakouts;
 mod cleanup;
 mod config;
+mod connection_tests;
 mod consuming;
 mod containment;
 mod conversation;
@@ -246,6 +246,7 @@ impl Conference {
                 Timer::HeldConsume(session) => it.expire_held(session),
                 Timer::Reservation(room) => it.expire_reservation(&room),
                 Timer::Seats(room) => it.expire_seats(&room),
+                Timer::ConnectionTest(room) => it.end_connection_test(&room),
                 Timer::Breakouts(room) => it.close_breakouts(&room),
                 Timer::TokenExpiry(session) => it.expire_token(session),
                 Timer::SessionEnd(session) => it.remove_session(session),

@@ -69,6 +69,18 @@ pub const BREAKOUT_ROOMS_MAX: usize = 20;
 /// Longest countdown before breakout rooms close.
 pub const BREAKOUT_CLOSE_MAX: Duration = Duration::from_mins(5);
 
+/// Connection tests at a time.
+pub const CONNECTION_TESTS_MAX: usize = 64;
+
+/// Time after which a connection test ends.
+pub const CONNECTION_TEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// RTP bytes that are accepted on each transport of a connection test: those of a voice, several times.
+pub const CONNECTION_TEST_BYTES_MAX: u64 = 1 << 20;
+
+/// Transports of a connection test, one for each direction, closed ones included.
+pub const CONNECTION_TEST_TRANSPORTS_MAX: usize = 2;
+
 /// Time for which a request to consume waits for a receive transport.
 pub const CONSUME_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use watersmeet_wire::units::{Map, Time};
 
 use crate::bans::Bans;
-use crate::limits::ForwardingLimits;
+use crate::limits::{CONNECTION_TEST_TRANSPORTS_MAX, ForwardingLimits};
 use crate::message::{
     ClientDevice, ParticipantSummary, PeerId, Policy, ProducerSummary, Role, SessionId, User,
 };
@@ -63,6 +63,10 @@ pub(crate) struct Room {
     pub(crate) breakouts: Option<Breakouts>,
     /// Main room of a breakout room.
     main: Option<Arc<str>>,
+    /// Time at which the connection test ends for which the room exists.
+    test_until: Option<Time>,
+    /// Transports that this connection test has had.
+    test_transports: usize,
     /// Number of the next session that enters or waits.
     next_number: u64,
     /// Changes of presence that were not told yet, and what was told of the number of participants.
@@ -147,6 +151,8 @@ impl Room {
             hosting: Hosting::default(),
             breakouts: None,
             main: None,
+            test_until: None,
+            test_transports: 0,
             next_number: 0,
             presence_log: PresenceLog::default(),
             speaker: RoomSpeaker::default(),
@@ -250,6 +256,34 @@ impl Room {
     /// Returns the main room of a breakout room.
     pub(crate) const fn main(&self) -> Option<&Arc<str>> {
         self.main.as_ref()
+    }
+
+    /// Returns an empty room for the connection test of one session, without hosts.
+    pub(crate) fn for_connection_test(now: Time, until: Time) -> Self {
+        Self {
+            has_host_token: true,
+            test_until: Some(until),
+            ..Self::new(now, Policy::Locked, ForwardingLimits::default())
+        }
+    }
+
+    /// Returns the time at which the connection test ends for which the room exists.
+    pub(crate) const fn test_until(&self) -> Option<Time> {
+        self.test_until
+    }
+
+    /// Counts a transport of a connection test. Returns false, and counts nothing, when it has had as many as it may.
+    pub(crate) const fn take_test_transport(&mut self) -> bool {
+        let is_left = self.test_transports < CONNECTION_TEST_TRANSPORTS_MAX;
+        if is_left {
+            self.test_transports += 1;
+        }
+        is_left
+    }
+
+    /// Returns whether nobody can join the room: those inside were moved there.
+    pub(crate) const fn is_closed_to_joining(&self) -> bool {
+        self.main.is_some() || self.test_until.is_some()
     }
 
     /// Returns whether a host is in a breakout room, or expected back after a lost connection.

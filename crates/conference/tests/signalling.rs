@@ -13,6 +13,8 @@ mod audience;
 mod breakouts;
 #[path = "signalling/call.rs"]
 mod call;
+#[path = "signalling/connection_tests.rs"]
+mod connection_tests;
 #[path = "signalling/conversation.rs"]
 mod conversation;
 #[path = "signalling/harness.rs"]

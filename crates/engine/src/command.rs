@@ -223,6 +223,9 @@ pub struct TransportOptions {
     pub initial_outgoing_bitrate: Bitrate,
     /// Highest bitrate that the peer is told to send; absent means that no limit is signalled.
     pub max_incoming_bitrate: Option<Bitrate>,
+    /// RTP bytes that are accepted from the peer in total; absent means that there is no limit. Later
+    /// packets are discarded.
+    pub incoming_bytes_max: Option<u64>,
     /// Whether what is sent follows the bandwidth of the path: it is estimated, packets are paced, and
     /// layers are distributed.
     pub adapts_to_bandwidth: bool,
@@ -236,6 +239,7 @@ impl Default for TransportOptions {
             prefer_udp: true,
             initial_outgoing_bitrate: Bitrate::from_kbps(1_000),
             max_incoming_bitrate: None,
+            incoming_bytes_max: None,
             adapts_to_bandwidth: true,
         }
     }

@@ -37,6 +37,37 @@ const DE: Catalogue = {
   'lobby.yourName': 'Ihr Name',
   'lobby.namePlaceholder': 'So sehen Sie die anderen',
   'lobby.join': 'Jetzt teilnehmen',
+  'lobby.saveData.hint': 'Für langsame Verbindungen: Sie erhalten keine Kamerabilder, und Ihre Kamera bleibt aus.',
+  'test.open': 'Verbindung testen',
+  'test.title': 'Verbindungstest',
+  'test.again': 'Noch einmal testen',
+  'test.server': 'Server',
+  'test.media': 'Ton und Bild',
+  'test.delay': 'Hin und zurück',
+  'test.loss': 'Verlorene Pakete',
+  'test.reached': 'Antwortet nach {time}',
+  'test.notReached': 'Antwortet nicht',
+  'test.route.udp': 'Kommen durch (UDP)',
+  'test.route.tcp': 'Kommen nur über TCP durch',
+  'test.route.relay': 'Kommen nur über ein Relay durch',
+  'test.route.blocked': 'Blockiert',
+  'test.stage.server': 'Der Server wird gesucht …',
+  'test.stage.media': 'Ton wird gesendet und empfangen …',
+  'test.stage.measuring': 'Es wird einige Sekunden gemessen …',
+  'test.advice.udp': 'Ihre Verbindung ist gut für Gespräche.',
+  'test.advice.tcp':
+    'Gespräche gehen, aber Ton und Bild können stocken: Ihr Netz blockiert UDP. Nehmen Sie ein anderes Netz, oder bitten Sie dessen Administrator, UDP zu diesem Server zu erlauben.',
+  'test.advice.relay':
+    'Gespräche gehen, aber nur über ein Relay, mit mehr Verzögerung: Ihr Netz blockiert den Weg zu diesem Server. Nehmen Sie ein anderes Netz, oder bitten Sie dessen Administrator, ihn zu erlauben.',
+  'test.advice.blocked':
+    'Ton und Bild kommen nicht durch: Ihr Netz blockiert sie. Nehmen Sie ein anderes Netz, etwa das Ihres Telefons, oder bitten Sie dessen Administrator, UDP und TCP zu diesem Server zu erlauben.',
+  'test.advice.port': 'Für den Administrator: Port {port}.',
+  'test.advice.unreachable': 'Der Server antwortet nicht. Prüfen Sie Ihre Verbindung und versuchen Sie es noch einmal.',
+  'test.advice.failed': 'Der Test ließ sich nicht beenden. Versuchen Sie es in einer Minute noch einmal.',
+  'test.advice.lossy':
+    'Ihre Verbindung verliert Pakete: andere hören Sie vielleicht schlecht. Gehen Sie näher an den WLAN-Router, nehmen Sie ein Kabel, oder beenden Sie Downloads.',
+  'test.advice.slow':
+    'Ihre Verbindung braucht lange: man fällt sich leicht ins Wort. Schalten Sie ein VPN aus, oder nehmen Sie ein anderes Netz.',
   'lobby.otherRoom': 'Anderen Raum wählen',
   'preview.label': 'Vorschau',
   'preview.awaitingPermission': 'Warten auf Ihre Erlaubnis …',
@@ -45,6 +76,14 @@ const DE: Catalogue = {
   'device.microphone': 'Mikrofon',
   'device.cameraNumber': 'Kamera {number}',
   'device.microphoneNumber': 'Mikrofon {number}',
+  'device.speaker': 'Lautsprecher',
+  'device.speakerNumber': 'Lautsprecher {number}',
+  'device.systemSpeaker': 'Systemstandard',
+  'device.otherSpeaker': 'Anderen wählen …',
+  'device.speakerReplaced': 'Der gewählte Lautsprecher ist nicht verfügbar. Sie hören die anderen über den des Systems.',
+  'device.testSound': 'Testton abspielen',
+  'device.testSoundPlaying': 'Wird abgespielt …',
+  'device.testSoundFailed': 'Der Ton ließ sich nicht abspielen. Prüfen Sie die Toneinstellungen Ihres Systems.',
   'device.noCamera': 'Keine Kamera vorhanden',
   'device.noMicrophone': 'Kein Mikrofon vorhanden',
   'device.yourCamera': 'Ihre Kamera',
@@ -54,12 +93,17 @@ const DE: Catalogue = {
   'device.cameraOff': 'Kamera ausschalten',
   'devices.title': 'Geräte',
   'devices.done': 'Fertig',
+  'quality.resolution': 'Auflösung der Kamera',
+  'quality.height': '{height}p',
+  'quality.frameRate': 'Bilder pro Sekunde',
   'meter.label': 'Mikrofonpegel',
   'meter.muted': 'Stumm',
   'meter.heard': 'Wir hören Sie',
   'meter.silent': 'Sagen Sie etwas',
   'deviceError.camera.denied':
     'Diese Seite darf Ihre Kamera nicht verwenden. Erlauben Sie es neben der Adresse der Seite und schalten Sie sie wieder ein.',
+  'deviceError.camera.system':
+    'Ihr System lässt diesen Browser die Kamera nicht benutzen. Erlauben Sie es in den Datenschutzeinstellungen des Systems und schalten Sie sie wieder ein.',
   'deviceError.camera.missing': 'Es wurde keine Kamera gefunden. Schließen Sie eine an und schalten Sie sie wieder ein.',
   'deviceError.camera.busy':
     'Ihre Kamera lässt sich nicht öffnen; vielleicht verwendet sie ein anderes Programm. Schließen Sie es und schalten Sie sie wieder ein.',
@@ -71,6 +115,8 @@ const DE: Catalogue = {
     'Ihre Kamera wurde getrennt. Schließen Sie sie wieder an, oder wählen Sie eine andere.',
   'deviceError.microphone.denied':
     'Diese Seite darf Ihr Mikrofon nicht verwenden. Erlauben Sie es neben der Adresse der Seite und schalten Sie es wieder ein.',
+  'deviceError.microphone.system':
+    'Ihr System lässt diesen Browser das Mikrofon nicht benutzen. Erlauben Sie es in den Datenschutzeinstellungen des Systems und schalten Sie es wieder ein.',
   'deviceError.microphone.missing':
     'Es wurde kein Mikrofon gefunden. Schließen Sie eines an und schalten Sie es wieder ein.',
   'deviceError.microphone.busy':
@@ -83,6 +129,8 @@ const DE: Catalogue = {
     'Ihr Mikrofon wurde getrennt. Schließen Sie es wieder an, oder wählen Sie ein anderes.',
   'deviceError.both.denied':
     'Diese Seite darf Kamera und Mikrofon nicht verwenden. Erlauben Sie es neben der Adresse der Seite und schalten Sie beide wieder ein.',
+  'deviceError.both.system':
+    'Ihr System lässt diesen Browser Kamera und Mikrofon nicht benutzen. Erlauben Sie es in den Datenschutzeinstellungen des Systems und schalten Sie beide wieder ein.',
   'deviceError.both.missing':
     'Es wurden weder Kamera noch Mikrofon gefunden. Schließen Sie eines an und schalten Sie es wieder ein.',
   'deviceError.both.busy':
@@ -130,11 +178,14 @@ const DE: Catalogue = {
   'connection.joining': 'Verbinden …',
   'connection.reconnecting': 'Neu verbinden …',
   'connection.impaired': 'Schlechte Verbindung',
+  'connection.blocked': 'Blockiert',
   'connection.silent': 'Keine Antwort',
   'connection.live': 'Verbunden',
   'banner.reconnecting': 'Die Verbindung ist abgebrochen. Wir bringen Sie zurück …',
   'banner.asleep': 'Dieses Gerät hat geschlafen. Wir bringen Sie zurück …',
   'banner.silent': 'Der Server antwortet im Moment nicht. Sobald er antwortet, geht der Anruf weiter.',
+  'banner.blocked':
+    'Ton und Bild kommen noch nicht durch. Bleibt es dabei, blockiert Ihr Netz sie: Nehmen Sie ein anderes, etwa das Ihres Telefons.',
   'banner.reconnect': 'Neu verbinden',
   'banner.tryAgain': 'Erneut versuchen',
   'banner.chooseDevice': 'Anderes wählen',
@@ -436,6 +487,7 @@ const DE: Catalogue = {
   'notification.saveDataOffer':
     'Ihre Verbindung ist seit einiger Zeit langsam. Ohne Kameras bleibt mehr davon für den Ton.',
   'notification.saveDataOffer.button': 'Kameras pausieren',
+  'notification.onlyTcp': 'Ihr Netz blockiert UDP: Ton und Bild können stocken. Ein anderes Netz ist vielleicht besser.',
   'notification.serverClosing':
     '{seconds, plural, =0 {Der Server startet jetzt neu.} one {Der Server startet in einer Sekunde neu.} other {Der Server startet in # Sekunden neu.}} Das Gespräch geht danach von selbst weiter.',
   'notification.hostsAsked': 'Die Leitung wurde gefragt. Sie können sprechen, sobald sie es erlaubt.',

@@ -44,6 +44,37 @@ export const EN = {
   'lobby.yourName': 'Your name',
   'lobby.namePlaceholder': 'How others will see you',
   'lobby.join': 'Join now',
+  'lobby.saveData.hint': 'For slow connections: you get no cameras, and yours stays off.',
+  'test.open': 'Test connection',
+  'test.title': 'Connection test',
+  'test.again': 'Test again',
+  'test.server': 'Server',
+  'test.media': 'Sound and video',
+  'test.delay': 'There and back',
+  'test.loss': 'Lost packets',
+  'test.reached': 'Answers after {time}',
+  'test.notReached': 'Does not answer',
+  'test.route.udp': 'Get through (UDP)',
+  'test.route.tcp': 'Get through over TCP only',
+  'test.route.relay': 'Get through a relay only',
+  'test.route.blocked': 'Blocked',
+  'test.stage.server': 'Looking for the server…',
+  'test.stage.media': 'Trying to send and receive sound…',
+  'test.stage.measuring': 'Measuring for some seconds…',
+  'test.advice.udp': 'Your connection is good for calls.',
+  'test.advice.tcp':
+    'Calls work, but sound and video may stutter: your network blocks UDP. Use another network, or ask its administrator to allow UDP to this server.',
+  'test.advice.relay':
+    'Calls work, but only through a relay, which adds delay: your network blocks the way to this server. Use another network, or ask its administrator to allow it.',
+  'test.advice.blocked':
+    'Sound and video do not get through: your network blocks them. Use another network, such as that of your phone, or ask its administrator to allow UDP and TCP to this server.',
+  'test.advice.port': 'For the administrator: port {port}.',
+  'test.advice.unreachable': 'The server does not answer. Check your connection and try again.',
+  'test.advice.failed': 'The test could not be finished. Try again in a minute.',
+  'test.advice.lossy':
+    'Your connection loses packets: others may hear you badly. Move closer to the Wi-Fi router, use a cable, or stop downloads.',
+  'test.advice.slow':
+    'Your connection takes long: people may begin to talk at the same time. Switch off a VPN, or use another network.',
   'lobby.otherRoom': 'Choose another room',
   'preview.label': 'Preview',
   'preview.awaitingPermission': 'Waiting for your permission…',
@@ -54,6 +85,14 @@ export const EN = {
   'device.microphone': 'Microphone',
   'device.cameraNumber': 'Camera {number}',
   'device.microphoneNumber': 'Microphone {number}',
+  'device.speaker': 'Speaker',
+  'device.speakerNumber': 'Speaker {number}',
+  'device.systemSpeaker': 'System default',
+  'device.otherSpeaker': 'Choose another…',
+  'device.speakerReplaced': 'The speaker that you chose is not available. You hear the others on the one of the system.',
+  'device.testSound': 'Play test sound',
+  'device.testSoundPlaying': 'Playing…',
+  'device.testSoundFailed': 'The sound could not be played. Check the sound settings of your system.',
   'device.noCamera': 'No camera available',
   'device.noMicrophone': 'No microphone available',
   'device.yourCamera': 'Your camera',
@@ -63,6 +102,9 @@ export const EN = {
   'device.cameraOff': 'Turn camera off',
   'devices.title': 'Devices',
   'devices.done': 'Done',
+  'quality.resolution': 'Camera resolution',
+  'quality.height': '{height}p',
+  'quality.frameRate': 'Frames per second',
   'meter.label': 'Microphone level',
   'meter.muted': 'Muted',
   'meter.heard': 'We hear you',
@@ -70,6 +112,8 @@ export const EN = {
 
   // A device cannot be used, before the call and in it
   'deviceError.camera.denied': 'This page may not use your camera. Allow it beside the page’s address and switch it on again.',
+  'deviceError.camera.system':
+    'Your system does not let this browser use the camera. Allow it in the privacy settings of the system and switch it on again.',
   'deviceError.camera.missing': 'No camera was found. Plug one in and switch it on again.',
   'deviceError.camera.busy':
     'Your camera cannot be opened; another program may be using it. Close that and switch it on again.',
@@ -79,6 +123,8 @@ export const EN = {
   'deviceError.camera.unplugged': 'Your camera was disconnected. Plug it in again, or choose another one.',
   'deviceError.microphone.denied':
     'This page may not use your microphone. Allow it beside the page’s address and switch it on again.',
+  'deviceError.microphone.system':
+    'Your system does not let this browser use the microphone. Allow it in the privacy settings of the system and switch it on again.',
   'deviceError.microphone.missing': 'No microphone was found. Plug one in and switch it on again.',
   'deviceError.microphone.busy':
     'Your microphone cannot be opened; another program may be using it. Close that and switch it on again.',
@@ -88,6 +134,8 @@ export const EN = {
   'deviceError.microphone.unplugged': 'Your microphone was disconnected. Plug it in again, or choose another one.',
   'deviceError.both.denied':
     'This page may not use your camera and microphone. Allow it beside the page’s address and switch them on again.',
+  'deviceError.both.system':
+    'Your system does not let this browser use the camera and microphone. Allow it in the privacy settings of the system and switch them on again.',
   'deviceError.both.missing': 'No camera or microphone was found. Plug one in and switch it on again.',
   'deviceError.both.busy':
     'Your camera and microphone cannot be opened; another program may be using them. Close that and switch them on again.',
@@ -135,11 +183,14 @@ export const EN = {
   'connection.joining': 'Connecting…',
   'connection.reconnecting': 'Reconnecting…',
   'connection.impaired': 'Poor connection',
+  'connection.blocked': 'Blocked',
   'connection.silent': 'No answer',
   'connection.live': 'Connected',
   'banner.reconnecting': 'The connection was lost. Getting you back in…',
   'banner.asleep': 'This device was asleep. Getting you back in…',
   'banner.silent': 'The server does not answer at the moment. The call goes on when it does.',
+  'banner.blocked':
+    'Sound and video do not get through yet. If that lasts, your network blocks them: use another one, such as that of your phone.',
   'banner.reconnect': 'Reconnect',
   'banner.tryAgain': 'Try again',
   'banner.chooseDevice': 'Choose another',
@@ -451,6 +502,7 @@ export const EN = {
   'notification.saveDataOffer':
     'Your connection has been slow for some time. Without cameras, more of it is left for sound.',
   'notification.saveDataOffer.button': 'Pause cameras',
+  'notification.onlyTcp': 'Your network blocks UDP: sound and video may stutter. Another network may do better.',
   'notification.serverClosing':
     '{seconds, plural, =0 {The server restarts now.} one {The server restarts in one second.} other {The server restarts in # seconds.}} The call then continues by itself.',
   'notification.hostsAsked': 'The hosts have been asked. You can speak when one of them allows it.',

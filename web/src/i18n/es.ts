@@ -33,6 +33,36 @@ const ES: Catalogue = {
   'lobby.yourName': 'Tu nombre',
   'lobby.namePlaceholder': 'Así te verán los demás',
   'lobby.join': 'Entrar ahora',
+  'lobby.saveData.hint': 'Para conexiones lentas: no recibes cámaras y la tuya queda apagada.',
+  'test.open': 'Probar la conexión',
+  'test.title': 'Prueba de conexión',
+  'test.again': 'Probar de nuevo',
+  'test.server': 'Servidor',
+  'test.media': 'Sonido y vídeo',
+  'test.delay': 'Ida y vuelta',
+  'test.loss': 'Paquetes perdidos',
+  'test.reached': 'Responde tras {time}',
+  'test.notReached': 'No responde',
+  'test.route.udp': 'Pasan (UDP)',
+  'test.route.tcp': 'Solo pasan por TCP',
+  'test.route.relay': 'Solo pasan por un repetidor',
+  'test.route.blocked': 'Bloqueados',
+  'test.stage.server': 'Buscando el servidor…',
+  'test.stage.media': 'Probando a enviar y recibir sonido…',
+  'test.stage.measuring': 'Midiendo unos segundos…',
+  'test.advice.udp': 'Tu conexión es buena para las llamadas.',
+  'test.advice.tcp':
+    'Las llamadas funcionan, pero el sonido y la imagen pueden cortarse: tu red bloquea UDP. Usa otra red o pide a su administrador que permita UDP hacia este servidor.',
+  'test.advice.relay':
+    'Las llamadas funcionan, pero solo por un repetidor, con más retardo: tu red bloquea el camino a este servidor. Usa otra red o pide a su administrador que lo permita.',
+  'test.advice.blocked':
+    'El sonido y el vídeo no pasan: tu red los bloquea. Usa otra red, como la de tu teléfono, o pide a su administrador que permita UDP y TCP hacia este servidor.',
+  'test.advice.port': 'Para el administrador: puerto {port}.',
+  'test.advice.unreachable': 'El servidor no responde. Revisa tu conexión e inténtalo de nuevo.',
+  'test.advice.failed': 'No se pudo terminar la prueba. Inténtalo de nuevo en un minuto.',
+  'test.advice.lossy':
+    'Tu conexión pierde paquetes: quizá te oigan mal. Acércate al router wifi, usa un cable o detén las descargas.',
+  'test.advice.slow': 'Tu conexión tarda mucho: es fácil hablar a la vez. Apaga la VPN o usa otra red.',
   'lobby.otherRoom': 'Elegir otra sala',
   'preview.label': 'Vista previa',
   'preview.awaitingPermission': 'Esperando tu permiso…',
@@ -41,6 +71,14 @@ const ES: Catalogue = {
   'device.microphone': 'Micrófono',
   'device.cameraNumber': 'Cámara {number}',
   'device.microphoneNumber': 'Micrófono {number}',
+  'device.speaker': 'Altavoz',
+  'device.speakerNumber': 'Altavoz {number}',
+  'device.systemSpeaker': 'El del sistema',
+  'device.otherSpeaker': 'Elegir otro…',
+  'device.speakerReplaced': 'El altavoz elegido no está disponible. Oyes a los demás por el del sistema.',
+  'device.testSound': 'Reproducir un sonido de prueba',
+  'device.testSoundPlaying': 'Reproduciendo…',
+  'device.testSoundFailed': 'No se pudo reproducir el sonido. Revisa los ajustes de sonido de tu sistema.',
   'device.noCamera': 'No hay ninguna cámara',
   'device.noMicrophone': 'No hay ningún micrófono',
   'device.yourCamera': 'Tu cámara',
@@ -50,12 +88,17 @@ const ES: Catalogue = {
   'device.cameraOff': 'Apagar la cámara',
   'devices.title': 'Dispositivos',
   'devices.done': 'Listo',
+  'quality.resolution': 'Resolución de la cámara',
+  'quality.height': '{height}p',
+  'quality.frameRate': 'Imágenes por segundo',
   'meter.label': 'Nivel del micrófono',
   'meter.muted': 'Silenciado',
   'meter.heard': 'Te oímos',
   'meter.silent': 'Di algo',
   'deviceError.camera.denied':
     'Esta página no puede usar tu cámara. Permítelo junto a la dirección de la página y vuelve a encenderla.',
+  'deviceError.camera.system':
+    'Tu sistema no deja que este navegador use la cámara. Permítelo en los ajustes de privacidad del sistema y vuelve a encenderla.',
   'deviceError.camera.missing': 'No se ha encontrado ninguna cámara. Conecta una y vuelve a encenderla.',
   'deviceError.camera.busy':
     'No se puede abrir tu cámara; quizá la esté usando otro programa. Ciérralo y vuelve a encenderla.',
@@ -65,6 +108,8 @@ const ES: Catalogue = {
   'deviceError.camera.unplugged': 'Se ha desconectado tu cámara. Vuelve a conectarla o elige otra.',
   'deviceError.microphone.denied':
     'Esta página no puede usar tu micrófono. Permítelo junto a la dirección de la página y vuelve a activarlo.',
+  'deviceError.microphone.system':
+    'Tu sistema no deja que este navegador use el micrófono. Permítelo en los ajustes de privacidad del sistema y vuelve a encenderlo.',
   'deviceError.microphone.missing': 'No se ha encontrado ningún micrófono. Conecta uno y vuelve a activarlo.',
   'deviceError.microphone.busy':
     'No se puede abrir tu micrófono; quizá lo esté usando otro programa. Ciérralo y vuelve a activarlo.',
@@ -74,6 +119,8 @@ const ES: Catalogue = {
   'deviceError.microphone.unplugged': 'Se ha desconectado tu micrófono. Vuelve a conectarlo o elige otro.',
   'deviceError.both.denied':
     'Esta página no puede usar tu cámara ni tu micrófono. Permítelo junto a la dirección de la página y vuelve a activarlos.',
+  'deviceError.both.system':
+    'Tu sistema no deja que este navegador use la cámara y el micrófono. Permítelo en los ajustes de privacidad del sistema y vuelve a encenderlos.',
   'deviceError.both.missing': 'No se ha encontrado ninguna cámara ni micrófono. Conecta uno y vuelve a activarlo.',
   'deviceError.both.busy':
     'No se pueden abrir tu cámara y tu micrófono; quizá los esté usando otro programa. Ciérralo y vuelve a activarlos.',
@@ -115,11 +162,13 @@ const ES: Catalogue = {
   'connection.joining': 'Conectando…',
   'connection.reconnecting': 'Reconectando…',
   'connection.impaired': 'Mala conexión',
+  'connection.blocked': 'Bloqueada',
   'connection.silent': 'Sin respuesta',
   'connection.live': 'Conectado',
   'banner.reconnecting': 'Se ha perdido la conexión. Te llevamos de vuelta…',
   'banner.asleep': 'Este dispositivo estaba en reposo. Te llevamos de vuelta…',
   'banner.silent': 'El servidor no responde en este momento. La llamada sigue en cuanto responda.',
+  'banner.blocked': 'El sonido y el vídeo aún no pasan. Si sigue así, tu red los bloquea: usa otra, como la de tu teléfono.',
   'banner.reconnect': 'Reconectar',
   'banner.tryAgain': 'Intentar de nuevo',
   'banner.chooseDevice': 'Elegir otro',
@@ -423,6 +472,7 @@ const ES: Catalogue = {
   'notification.saveDataOffer':
     'Tu conexión lleva un rato lenta. Sin cámaras queda más de ella para el sonido.',
   'notification.saveDataOffer.button': 'Pausar cámaras',
+  'notification.onlyTcp': 'Tu red bloquea UDP: el sonido y la imagen pueden cortarse. Quizá otra red vaya mejor.',
   'notification.serverClosing':
     '{seconds, plural, =0 {El servidor se reinicia ahora.} one {El servidor se reinicia en un segundo.} many {El servidor se reinicia en # segundos.} other {El servidor se reinicia en # segundos.}} Después la llamada continúa por sí sola.',
   'notification.hostsAsked': 'Se ha avisado a los anfitriones. Podrás hablar cuando uno lo permita.',

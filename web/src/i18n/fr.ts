@@ -37,6 +37,37 @@ const FR: Catalogue = {
   'lobby.yourName': 'Votre nom',
   'lobby.namePlaceholder': 'Tel que les autres le verront',
   'lobby.join': 'Rejoindre',
+  'lobby.saveData.hint': 'Pour les connexions lentes : vous ne recevez aucune caméra, et la vôtre reste éteinte.',
+  'test.open': 'Tester la connexion',
+  'test.title': 'Test de connexion',
+  'test.again': 'Refaire le test',
+  'test.server': 'Serveur',
+  'test.media': 'Son et vidéo',
+  'test.delay': 'Aller-retour',
+  'test.loss': 'Paquets perdus',
+  'test.reached': 'Répond après {time}',
+  'test.notReached': 'Ne répond pas',
+  'test.route.udp': 'Passent (UDP)',
+  'test.route.tcp': 'Ne passent que par TCP',
+  'test.route.relay': 'Ne passent que par un relais',
+  'test.route.blocked': 'Bloqués',
+  'test.stage.server': 'Recherche du serveur…',
+  'test.stage.media': 'Essai d’envoi et de réception du son…',
+  'test.stage.measuring': 'Mesure pendant quelques secondes…',
+  'test.advice.udp': 'Votre connexion convient bien aux appels.',
+  'test.advice.tcp':
+    'Les appels fonctionnent, mais le son et l’image peuvent saccader : votre réseau bloque UDP. Utilisez un autre réseau, ou demandez à son administrateur d’autoriser UDP vers ce serveur.',
+  'test.advice.relay':
+    'Les appels fonctionnent, mais seulement par un relais, avec plus de délai : votre réseau bloque l’accès à ce serveur. Utilisez un autre réseau, ou demandez à son administrateur de l’autoriser.',
+  'test.advice.blocked':
+    'Le son et la vidéo ne passent pas : votre réseau les bloque. Utilisez un autre réseau, par exemple celui de votre téléphone, ou demandez à son administrateur d’autoriser UDP et TCP vers ce serveur.',
+  'test.advice.port': 'Pour l’administrateur : port {port}.',
+  'test.advice.unreachable': 'Le serveur ne répond pas. Vérifiez votre connexion et réessayez.',
+  'test.advice.failed': 'Le test n’a pas pu être terminé. Réessayez dans une minute.',
+  'test.advice.lossy':
+    'Votre connexion perd des paquets : on vous entendra peut-être mal. Rapprochez-vous du routeur Wi-Fi, utilisez un câble ou arrêtez les téléchargements.',
+  'test.advice.slow':
+    'Votre connexion est lente à répondre : on risque de parler en même temps. Désactivez un VPN, ou utilisez un autre réseau.',
   'lobby.otherRoom': 'Choisir une autre salle',
   'preview.label': 'Aperçu',
   'preview.awaitingPermission': 'En attente de votre autorisation…',
@@ -45,6 +76,14 @@ const FR: Catalogue = {
   'device.microphone': 'Micro',
   'device.cameraNumber': 'Caméra {number}',
   'device.microphoneNumber': 'Micro {number}',
+  'device.speaker': 'Haut-parleur',
+  'device.speakerNumber': 'Haut-parleur {number}',
+  'device.systemSpeaker': 'Celui du système',
+  'device.otherSpeaker': 'En choisir un autre…',
+  'device.speakerReplaced': 'Le haut-parleur choisi n’est pas disponible. Vous entendez les autres sur celui du système.',
+  'device.testSound': 'Jouer un son de test',
+  'device.testSoundPlaying': 'Lecture…',
+  'device.testSoundFailed': 'Le son n’a pas pu être joué. Vérifiez les réglages du son de votre système.',
   'device.noCamera': 'Aucune caméra disponible',
   'device.noMicrophone': 'Aucun micro disponible',
   'device.yourCamera': 'Votre caméra',
@@ -54,12 +93,17 @@ const FR: Catalogue = {
   'device.cameraOff': 'Couper la caméra',
   'devices.title': 'Périphériques',
   'devices.done': 'Terminé',
+  'quality.resolution': 'Résolution de la caméra',
+  'quality.height': '{height} p',
+  'quality.frameRate': 'Images par seconde',
   'meter.label': 'Niveau du micro',
   'meter.muted': 'Micro coupé',
   'meter.heard': 'On vous entend',
   'meter.silent': 'Dites quelque chose',
   'deviceError.camera.denied':
     'Cette page n’a pas accès à votre caméra. Autorisez-la à côté de l’adresse de la page, puis réactivez la caméra.',
+  'deviceError.camera.system':
+    'Votre système ne laisse pas ce navigateur utiliser la caméra. Autorisez-le dans les réglages de confidentialité du système, puis rallumez-la.',
   'deviceError.camera.missing': 'Aucune caméra n’a été trouvée. Branchez-en une et réactivez-la.',
   'deviceError.camera.busy':
     'Votre caméra ne peut pas être ouverte ; un autre programme l’utilise peut-être. Fermez-le et réactivez-la.',
@@ -69,6 +113,8 @@ const FR: Catalogue = {
   'deviceError.camera.unplugged': 'Votre caméra a été débranchée. Rebranchez-la ou choisissez-en une autre.',
   'deviceError.microphone.denied':
     'Cette page n’a pas accès à votre micro. Autorisez-la à côté de l’adresse de la page, puis réactivez le micro.',
+  'deviceError.microphone.system':
+    'Votre système ne laisse pas ce navigateur utiliser le micro. Autorisez-le dans les réglages de confidentialité du système, puis rallumez-le.',
   'deviceError.microphone.missing': 'Aucun micro n’a été trouvé. Branchez-en un et réactivez-le.',
   'deviceError.microphone.busy':
     'Votre micro ne peut pas être ouvert ; un autre programme l’utilise peut-être. Fermez-le et réactivez le micro.',
@@ -78,6 +124,8 @@ const FR: Catalogue = {
   'deviceError.microphone.unplugged': 'Votre micro a été débranché. Rebranchez-le ou choisissez-en un autre.',
   'deviceError.both.denied':
     'Cette page n’a pas accès à votre caméra ni à votre micro. Autorisez-la à côté de l’adresse de la page, puis réactivez-les.',
+  'deviceError.both.system':
+    'Votre système ne laisse pas ce navigateur utiliser la caméra et le micro. Autorisez-le dans les réglages de confidentialité du système, puis rallumez-les.',
   'deviceError.both.missing': 'Aucune caméra ni aucun micro n’a été trouvé. Branchez-en et réactivez-les.',
   'deviceError.both.busy':
     'Votre caméra et votre micro ne peuvent pas être ouverts ; un autre programme les utilise peut-être. Fermez-le et réactivez-les.',
@@ -121,11 +169,14 @@ const FR: Catalogue = {
   'connection.joining': 'Connexion…',
   'connection.reconnecting': 'Reconnexion…',
   'connection.impaired': 'Mauvaise connexion',
+  'connection.blocked': 'Bloqué',
   'connection.silent': 'Pas de réponse',
   'connection.live': 'Connecté',
   'banner.reconnecting': 'La connexion est perdue. Nous vous ramenons dans la réunion…',
   'banner.asleep': 'Cet appareil était en veille. Nous vous ramenons dans la réunion…',
   'banner.silent': 'Le serveur ne répond pas en ce moment. L’appel reprend dès qu’il répond.',
+  'banner.blocked':
+    'Le son et la vidéo ne passent pas encore. Si cela dure, votre réseau les bloque : utilisez-en un autre, par exemple celui de votre téléphone.',
   'banner.reconnect': 'Se reconnecter',
   'banner.tryAgain': 'Réessayer encore',
   'banner.chooseDevice': 'En choisir un autre',
@@ -434,6 +485,8 @@ const FR: Catalogue = {
   'notification.saveDataOffer':
     'Votre connexion est lente depuis un moment. Sans caméras, il en reste davantage pour le son.',
   'notification.saveDataOffer.button': 'Couper les caméras',
+  'notification.onlyTcp':
+    'Votre réseau bloque UDP : le son et l’image peuvent saccader. Un autre réseau conviendra peut-être mieux.',
   'notification.serverClosing':
     '{seconds, plural, =0 {Le serveur redémarre maintenant.} one {Le serveur redémarre dans # seconde.} many {Le serveur redémarre dans # secondes.} other {Le serveur redémarre dans # secondes.}} L’appel reprendra ensuite de lui-même.',
   'notification.hostsAsked': 'Votre demande a été transmise. Vous pourrez parler quand un hôte l’acceptera.',

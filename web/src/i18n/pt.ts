@@ -33,6 +33,36 @@ const PT: Catalogue = {
   'lobby.yourName': 'Seu nome',
   'lobby.namePlaceholder': 'Como os outros verão você',
   'lobby.join': 'Entrar agora',
+  'lobby.saveData.hint': 'Para conexões lentas: você não recebe câmeras, e a sua fica desligada.',
+  'test.open': 'Testar a conexão',
+  'test.title': 'Teste de conexão',
+  'test.again': 'Testar de novo',
+  'test.server': 'Servidor',
+  'test.media': 'Som e vídeo',
+  'test.delay': 'Ida e volta',
+  'test.loss': 'Pacotes perdidos',
+  'test.reached': 'Responde após {time}',
+  'test.notReached': 'Não responde',
+  'test.route.udp': 'Passam (UDP)',
+  'test.route.tcp': 'Só passam por TCP',
+  'test.route.relay': 'Só passam por um retransmissor',
+  'test.route.blocked': 'Bloqueados',
+  'test.stage.server': 'Procurando o servidor…',
+  'test.stage.media': 'Tentando enviar e receber som…',
+  'test.stage.measuring': 'Medindo por alguns segundos…',
+  'test.advice.udp': 'Sua conexão é boa para chamadas.',
+  'test.advice.tcp':
+    'As chamadas funcionam, mas o som e a imagem podem falhar: sua rede bloqueia UDP. Use outra rede ou peça ao administrador dela que permita UDP para este servidor.',
+  'test.advice.relay':
+    'As chamadas funcionam, mas só por um retransmissor, com mais atraso: sua rede bloqueia o caminho para este servidor. Use outra rede ou peça ao administrador dela que o permita.',
+  'test.advice.blocked':
+    'O som e o vídeo não passam: sua rede os bloqueia. Use outra rede, como a do seu telefone, ou peça ao administrador dela que permita UDP e TCP para este servidor.',
+  'test.advice.port': 'Para o administrador: porta {port}.',
+  'test.advice.unreachable': 'O servidor não responde. Verifique sua conexão e tente de novo.',
+  'test.advice.failed': 'Não foi possível terminar o teste. Tente de novo em um minuto.',
+  'test.advice.lossy':
+    'Sua conexão perde pacotes: talvez ouçam você mal. Aproxime-se do roteador Wi-Fi, use um cabo ou pare os downloads.',
+  'test.advice.slow': 'Sua conexão demora: é fácil falar ao mesmo tempo. Desligue a VPN ou use outra rede.',
   'lobby.otherRoom': 'Escolher outra sala',
   'preview.label': 'Prévia',
   'preview.awaitingPermission': 'Aguardando sua permissão…',
@@ -41,6 +71,14 @@ const PT: Catalogue = {
   'device.microphone': 'Microfone',
   'device.cameraNumber': 'Câmera {number}',
   'device.microphoneNumber': 'Microfone {number}',
+  'device.speaker': 'Alto-falante',
+  'device.speakerNumber': 'Alto-falante {number}',
+  'device.systemSpeaker': 'O do sistema',
+  'device.otherSpeaker': 'Escolher outro…',
+  'device.speakerReplaced': 'O alto-falante escolhido não está disponível. Você ouve os outros pelo do sistema.',
+  'device.testSound': 'Tocar som de teste',
+  'device.testSoundPlaying': 'Tocando…',
+  'device.testSoundFailed': 'Não foi possível tocar o som. Verifique as configurações de som do seu sistema.',
   'device.noCamera': 'Nenhuma câmera disponível',
   'device.noMicrophone': 'Nenhum microfone disponível',
   'device.yourCamera': 'Sua câmera',
@@ -50,12 +88,17 @@ const PT: Catalogue = {
   'device.cameraOff': 'Desligar a câmera',
   'devices.title': 'Dispositivos',
   'devices.done': 'Concluir',
+  'quality.resolution': 'Resolução da câmera',
+  'quality.height': '{height}p',
+  'quality.frameRate': 'Quadros por segundo',
   'meter.label': 'Nível do microfone',
   'meter.muted': 'Silenciado',
   'meter.heard': 'Estamos ouvindo você',
   'meter.silent': 'Diga algo',
   'deviceError.camera.denied':
     'Esta página não pode usar sua câmera. Permita isso ao lado do endereço da página e ligue-a de novo.',
+  'deviceError.camera.system':
+    'Seu sistema não deixa este navegador usar a câmera. Permita nas configurações de privacidade do sistema e ligue-a de novo.',
   'deviceError.camera.missing': 'Nenhuma câmera foi encontrada. Conecte uma e ligue-a de novo.',
   'deviceError.camera.busy':
     'Não foi possível abrir sua câmera; talvez outro programa a esteja usando. Feche-o e ligue-a de novo.',
@@ -65,6 +108,8 @@ const PT: Catalogue = {
   'deviceError.camera.unplugged': 'Sua câmera foi desconectada. Conecte-a de novo ou escolha outra.',
   'deviceError.microphone.denied':
     'Esta página não pode usar seu microfone. Permita isso ao lado do endereço da página e ative-o de novo.',
+  'deviceError.microphone.system':
+    'Seu sistema não deixa este navegador usar o microfone. Permita nas configurações de privacidade do sistema e ligue-o de novo.',
   'deviceError.microphone.missing': 'Nenhum microfone foi encontrado. Conecte um e ative-o de novo.',
   'deviceError.microphone.busy':
     'Não foi possível abrir seu microfone; talvez outro programa o esteja usando. Feche-o e ative o microfone de novo.',
@@ -74,6 +119,8 @@ const PT: Catalogue = {
   'deviceError.microphone.unplugged': 'Seu microfone foi desconectado. Conecte-o de novo ou escolha outro.',
   'deviceError.both.denied':
     'Esta página não pode usar sua câmera nem seu microfone. Permita isso ao lado do endereço da página e ative-os de novo.',
+  'deviceError.both.system':
+    'Seu sistema não deixa este navegador usar a câmera e o microfone. Permita nas configurações de privacidade do sistema e ligue-os de novo.',
   'deviceError.both.missing': 'Nenhuma câmera nem microfone foi encontrado. Conecte um e ative-o de novo.',
   'deviceError.both.busy':
     'Não foi possível abrir sua câmera e seu microfone; talvez outro programa os esteja usando. Feche-o e ative os dois de novo.',
@@ -114,11 +161,14 @@ const PT: Catalogue = {
   'connection.joining': 'Conectando…',
   'connection.reconnecting': 'Reconectando…',
   'connection.impaired': 'Conexão ruim',
+  'connection.blocked': 'Bloqueada',
   'connection.silent': 'Sem resposta',
   'connection.live': 'Conectado',
   'banner.reconnecting': 'A conexão caiu. Levando você de volta…',
   'banner.asleep': 'Este dispositivo estava em repouso. Levando você de volta…',
   'banner.silent': 'O servidor não responde no momento. A chamada continua quando ele responder.',
+  'banner.blocked':
+    'O som e o vídeo ainda não passam. Se continuar assim, sua rede os bloqueia: use outra, como a do seu telefone.',
   'banner.reconnect': 'Reconectar',
   'banner.tryAgain': 'Tentar de novo',
   'banner.chooseDevice': 'Escolher outro',
@@ -422,6 +472,7 @@ const PT: Catalogue = {
   'notification.saveDataOffer':
     'Sua conexão está lenta há algum tempo. Sem câmeras, sobra mais dela para o som.',
   'notification.saveDataOffer.button': 'Pausar câmeras',
+  'notification.onlyTcp': 'Sua rede bloqueia UDP: o som e a imagem podem falhar. Talvez outra rede seja melhor.',
   'notification.serverClosing':
     '{seconds, plural, =0 {O servidor reinicia agora.} one {O servidor reinicia em # segundo.} many {O servidor reinicia em # segundos.} other {O servidor reinicia em # segundos.}} Depois a chamada continua sozinha.',
   'notification.hostsAsked': 'Os anfitriões foram avisados. Você poderá falar quando um deles permitir.',

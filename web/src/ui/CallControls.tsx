@@ -1,4 +1,4 @@
-/** Buttons of a call: microphone, camera, saving data, hand and reactions, devices or request to speak, leave. */
+/** Buttons of a call: microphone, camera, saving data, hand and reactions, request to speak, devices, leave. */
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import type { App } from '../app';
@@ -32,7 +32,7 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
         <SaveDataIcon />
       </Control>
       <ReactionControl room={room} />
-      {isViewer ? (
+      {isViewer && (
         <button
           type="button"
           class="ask"
@@ -42,11 +42,10 @@ export function CallControls({ app, room, openDevices }: { app: App; room: Room;
           <HandIcon />
           <span>{t(room.speakRequest.pending.value ? 'controls.asked' : 'controls.askToSpeak')}</span>
         </button>
-      ) : (
-        <Control label={t('devices.title')} onClick={openDevices}>
-          <TuneIcon />
-        </Control>
       )}
+      <Control label={t('devices.title')} onClick={openDevices}>
+        <TuneIcon />
+      </Control>
       <LeaveButton app={app} />
     </section>
   );

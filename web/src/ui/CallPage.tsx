@@ -138,7 +138,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
         )}
       </main>
       <CallControls app={app} room={room} openDevices={() => (devicesOpen.value = true)} />
-      {devicesOpen.value && <DevicesDialog capture={app.capture} close={() => (devicesOpen.value = false)} />}
+      {devicesOpen.value && <DevicesDialog app={app} isViewer={room.role.value === 'viewer'} close={() => (devicesOpen.value = false)} />}
       {breakoutsOpen.value && room.role.value === 'host' && (
         <BreakoutDialog room={room} close={() => (breakoutsOpen.value = false)} onFailure={failToOpenBreakouts} />
       )}
@@ -177,6 +177,7 @@ function Sounds({ app, participant }: { app: App; participant: Participant }) {
           track={track.value}
           label={t(source === 'screen-audio' ? 'screen.sound' : 'people.voice', { name })}
           blocked={app.audioBlocked}
+          output={app.capture.output}
         />
       ),
   );

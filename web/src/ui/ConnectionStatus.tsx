@@ -18,14 +18,27 @@ export function ConnectionStatus({ room }: { room: Room }) {
 function stateOf(room: Room): ['good' | 'waiting' | 'bad', string] {
   const status = room.status.value;
   if (status === 'joining') return ['waiting', t('connection.joining')];
+  if (isBlocked(room)) return ['bad', t('connection.blocked')];
   if (room.reconnecting.value) return ['bad', t('connection.reconnecting')];
   if (room.serverSilent.value) return ['bad', t('connection.silent')];
   if (room.recovery.impaired.value) return ['bad', t('connection.impaired')];
   return ['good', t('connection.live')];
 }
 
+/** Whether only media does not get through, whichever attempt to connect it goes on. */
+function isBlocked({ recovery, connected, serverSilent }: Room): boolean {
+  return recovery.blocked.value && connected.value && !serverSilent.value;
+}
+
 /** A present problem, with the button that may solve it. */
 export function ConnectionBanner({ app, room }: { app: App; room: Room }) {
+  if (isBlocked(room)) {
+    return (
+      <Banner role="alert" button={t('banner.tryAgain')} onClick={() => room.retryMedia()}>
+        {t('banner.blocked')}
+      </Banner>
+    );
+  }
   if (room.reconnecting.value) {
     return (
       <Banner role="alert" button={t('banner.tryNow')} onClick={() => room.retryNow()}>

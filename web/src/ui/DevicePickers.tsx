@@ -1,50 +1,31 @@
 /** Selects for the camera and the microphone. */
-import type { Capture, Device, DeviceOption } from '../capture';
+import type { DeviceOption } from '../audioOutput';
+import type { Capture } from '../capture';
 import { t } from '../i18n/translate';
 import { SelectField } from './SelectField';
 
 export function DevicePickers({ capture }: { capture: Capture }) {
   return (
-    <div class="devices">
-      <DevicePicker
-        device="camera"
-        options={capture.cameras.value}
-        selected={capture.cameraId.value}
-        capture={capture}
+    <>
+      <SelectField
+        label={t('device.camera')}
+        choices={deviceChoices(capture.cameras.value, (number) => t('device.cameraNumber', { number }))}
+        chosen={capture.cameraId.value}
+        emptyText={t('device.noCamera')}
+        choose={(id) => void capture.selectDevice('camera', id)}
       />
-      <DevicePicker
-        device="microphone"
-        options={capture.microphones.value}
-        selected={capture.microphoneId.value}
-        capture={capture}
+      <SelectField
+        label={t('device.microphone')}
+        choices={deviceChoices(capture.microphones.value, (number) => t('device.microphoneNumber', { number }))}
+        chosen={capture.microphoneId.value}
+        emptyText={t('device.noMicrophone')}
+        choose={(id) => void capture.selectDevice('microphone', id)}
       />
-    </div>
+    </>
   );
 }
 
-interface DevicePickerProps {
-  device: Device;
-  options: DeviceOption[];
-  /** Id of the selected device. */
-  selected: string;
-  capture: Capture;
-}
-
-const TEXTS = {
-  camera: { label: 'device.camera', numbered: 'device.cameraNumber', none: 'device.noCamera' },
-  microphone: { label: 'device.microphone', numbered: 'device.microphoneNumber', none: 'device.noMicrophone' },
-} as const;
-
-function DevicePicker({ device, options, selected, capture }: DevicePickerProps) {
-  const texts = TEXTS[device];
-  const textOf = ({ label }: DeviceOption, index: number) => label || t(texts.numbered, { number: index + 1 });
-  return (
-    <SelectField
-      label={t(texts.label)}
-      choices={options.map((option, index) => ({ value: option.id, text: textOf(option, index) }))}
-      chosen={selected}
-      emptyText={t(texts.none)}
-      choose={(id) => void capture.selectDevice(device, id)}
-    />
-  );
+/** Returns the choices of a select of devices. They have no names before the person grants permission. */
+export function deviceChoices(options: DeviceOption[], numbered: (number: number) => string): { value: string; text: string }[] {
+  return options.map(({ id, label }, index) => ({ value: id, text: label || numbered(index + 1) }));
 }

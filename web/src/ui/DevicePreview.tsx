@@ -2,6 +2,7 @@
 import type { App } from '../app';
 import type { Device, DeviceError } from '../capture';
 import { t } from '../i18n/translate';
+import { ConnectionTestButton } from './ConnectionTestButton';
 import { AlertIcon, CameraIcon, MicIcon } from './icons';
 import { MicrophoneLevel } from './MicrophoneLevel';
 import { deviceErrorText } from './messages';
@@ -12,6 +13,8 @@ export function DevicePreview({ app, joining = false }: { app: App; joining?: bo
   const { capture } = app;
   const cameraOn = capture.cameraOn.value;
   const microphoneOn = capture.microphoneOn.value;
+  const saving = app.saveData.value;
+  const cameraLabel = t(saving ? 'controls.cameraPaused' : cameraOn ? 'device.cameraOff' : 'device.cameraOn');
   return (
     <section class="preview" aria-label={t('preview.label')}>
       <div class="preview-picture">
@@ -34,10 +37,11 @@ export function DevicePreview({ app, joining = false }: { app: App; joining?: bo
           </button>
           <button
             type="button"
-            class={`round ${cameraOn ? '' : 'off'}`}
-            aria-label={t(cameraOn ? 'device.cameraOff' : 'device.cameraOn')}
-            title={t(cameraOn ? 'device.cameraOff' : 'device.cameraOn')}
-            onClick={() => void capture.toggle('camera')}
+            class={`round ${saving ? 'unavailable' : cameraOn ? '' : 'off'}`}
+            aria-label={cameraLabel}
+            aria-disabled={saving}
+            title={cameraLabel}
+            onClick={() => void (saving || capture.toggle('camera'))}
           >
             <CameraIcon off={!cameraOn} />
           </button>
@@ -45,6 +49,7 @@ export function DevicePreview({ app, joining = false }: { app: App; joining?: bo
       </div>
       <MicrophoneLevel capture={capture} />
       <DeviceErrors app={app} joining={joining} />
+      {joining && <ConnectionTestButton app={app} />}
     </section>
   );
 }

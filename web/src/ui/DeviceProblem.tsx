@@ -1,7 +1,7 @@
 /** Message about a device that fails, for as long as it does, with a button that may solve it. */
 import { useSignal } from '@preact/signals';
 import type { App } from '../app';
-import type { Device, DeviceError } from '../capture';
+import type { Capture, Device, DeviceError } from '../capture';
 import { t } from '../i18n/translate';
 import { Banner } from './Banner';
 import { deviceErrorText } from './messages';
@@ -36,8 +36,12 @@ export function DeviceProblem({ app, openDevices }: DeviceProblemProps) {
 }
 
 function problemOf(app: App, openDevices: () => void): Problem | null {
+  const isViewer = app.room.value?.role.value === 'viewer';
+  return (isViewer ? null : captureProblem(app, openDevices)) ?? speakerProblem(app.capture, openDevices);
+}
+
+function captureProblem(app: App, openDevices: () => void): Problem | null {
   const { capture } = app;
-  if (app.room.value?.role.value === 'viewer') return null;
   const failure = failureOf(app);
   if (failure) {
     const text = deviceErrorText(failure.device, failure.error);
@@ -52,6 +56,12 @@ function problemOf(app: App, openDevices: () => void): Problem | null {
     default:
       return null;
   }
+}
+
+function speakerProblem({ output }: Capture, openDevices: () => void): Problem | null {
+  if (!output.isReplaced.value) return null;
+  const key = `speaker ${output.chosenId.value}`;
+  return { key, text: t('device.speakerReplaced'), button: t('banner.chooseDevice'), solve: openDevices };
 }
 
 function failureOf({ capture }: App): { device: Device | 'both'; error: DeviceError } | null {

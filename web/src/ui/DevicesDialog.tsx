@@ -1,16 +1,24 @@
-/** Dialog to select another camera or microphone during a call. */
-import type { Capture } from '../capture';
+/** Dialog to select other devices during a call, and the quality of the camera. A viewer has only the speaker. */
+import type { App } from '../app';
 import { t } from '../i18n/translate';
+import { CameraQualityFields } from './CameraQualityFields';
 import { DevicePickers } from './DevicePickers';
 import { LanguagePicker } from './LanguagePicker';
 import { MicrophoneLevel } from './MicrophoneLevel';
 import { PanelDialog } from './PanelDialog';
+import { SpeakerPicker } from './SpeakerPicker';
 
-export function DevicesDialog({ capture, close }: { capture: Capture; close(): void }) {
+export function DevicesDialog({ app, isViewer, close }: { app: App; isViewer: boolean; close(): void }) {
   return (
     <PanelDialog title={t('devices.title')} closeText={t('devices.done')} close={close}>
-      <DevicePickers capture={capture} />
-      <MicrophoneLevel capture={capture} />
+      {!isViewer && (
+        <div class="devices">
+          <DevicePickers capture={app.capture} />
+          <MicrophoneLevel capture={app.capture} />
+          <CameraQualityFields app={app} />
+        </div>
+      )}
+      <SpeakerPicker output={app.capture.output} />
       <LanguagePicker />
     </PanelDialog>
   );

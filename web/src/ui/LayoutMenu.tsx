@@ -5,7 +5,7 @@
 import { videoOf, type CallLayout, type LayoutMode } from '../callLayout';
 import { t } from '../i18n/translate';
 import type { PictureInPicture } from '../pictureInPicture';
-import { keyOf } from '../shortcuts';
+import { keyOf, type ShortcutAction } from '../shortcuts';
 import { LayoutIcon } from './icons';
 import { Popover } from './Popover';
 
@@ -51,55 +51,56 @@ export function LayoutMenu({ layout, smallWindow, showStats, openShortcuts }: La
             <span>{t('layout.hideOwn')}</span>
           </label>
           {document.fullscreenEnabled && (
-            <button
-              type="button"
-              class="button"
-              onClick={() => {
-                toggleFullScreen();
-                close();
-              }}
-            >
-              {t(document.fullscreenElement ? 'layout.leaveFullScreen' : 'layout.fullScreen')}
-            </button>
+            <MenuButton
+              text={t(document.fullscreenElement ? 'layout.leaveFullScreen' : 'layout.fullScreen')}
+              shortcut="fullScreen"
+              close={close}
+              onClick={toggleFullScreen}
+            />
           )}
           {smallWindow.kind && (
-            <button
-              type="button"
-              class="button"
-              aria-disabled={hasNoPicture}
-              onClick={() => {
-                if (hasNoPicture) return;
-                smallWindow.toggle();
-                close();
-              }}
-            >
-              {t(smallWindow.size.value ? 'layout.closeSmallWindow' : 'layout.smallWindow')}
-            </button>
+            <MenuButton
+              text={t(smallWindow.size.value ? 'layout.closeSmallWindow' : 'layout.smallWindow')}
+              unavailable={hasNoPicture}
+              close={close}
+              onClick={() => smallWindow.toggle()}
+            />
           )}
-          <button
-            type="button"
-            class="button"
-            aria-keyshortcuts={keyOf('statistics')}
-            onClick={() => {
-              close();
-              showStats();
-            }}
-          >
-            {t('stats.title')}
-          </button>
-          <button
-            type="button"
-            class="button"
-            onClick={() => {
-              close();
-              openShortcuts();
-            }}
-          >
-            {t('shortcuts.title')}
-          </button>
+          <MenuButton text={t('stats.title')} shortcut="statistics" close={close} onClick={showStats} />
+          <MenuButton text={t('shortcuts.title')} shortcut="sheet" close={close} onClick={openShortcuts} />
         </>
       )}
     </Popover>
+  );
+}
+
+interface MenuButtonProps {
+  text: string;
+  shortcut?: ShortcutAction;
+  /** Keeps focus and label, but does nothing. */
+  unavailable?: boolean;
+  /** Closes the menu. */
+  close(): void;
+  onClick(): void;
+}
+
+/** Button of the menu, which it closes. */
+function MenuButton({ text, shortcut, unavailable = false, close, onClick }: MenuButtonProps) {
+  return (
+    <button
+      type="button"
+      class="button"
+      aria-disabled={unavailable}
+      aria-keyshortcuts={shortcut && keyOf(shortcut)}
+      onClick={() => {
+        if (unavailable) return;
+        // Focus returns from the menu before what it opens takes it.
+        close();
+        onClick();
+      }}
+    >
+      {text}
+    </button>
   );
 }
 

@@ -4,6 +4,8 @@ import { t } from '../i18n/translate';
 import { PERSON_NAME_MAX, cleanText, lengthOf } from '../pageUrl';
 import { Brand } from './Brand';
 import { DevicePickers } from './DevicePickers';
+import { SaveDataField } from './SaveDataField';
+import { SpeakerPicker } from './SpeakerPicker';
 import { TextField } from './TextField';
 import { AlertIcon } from './icons';
 import { DevicePreview } from './DevicePreview';
@@ -49,7 +51,11 @@ export function LobbyPage({ app }: { app: App }) {
             autofocus
             onInput={(value) => (app.name.value = value)}
           />
-          <DevicePickers capture={capture} />
+          <div class="devices">
+            <DevicePickers capture={capture} />
+            <SpeakerPicker output={capture.output} />
+          </div>
+          <SaveDataField app={app} />
           <button class="button primary large" type="submit">
             {t('lobby.join')}
           </button>

@@ -208,9 +208,7 @@ impl Conference {
             display_name,
             room,
         });
-        for host in self.hosts_of_meeting(main) {
-            self.notify(host, &notice);
-        }
+        self.notify_hosts_of_meeting(main, &notice);
         snapshot
     }
 
@@ -327,6 +325,14 @@ impl Conference {
         let identity = participant.identity();
         let room = self.rooms.get_mut(main).ok_or(Refusal::RoomNotFound)?;
         Ok(room.conversation.people.recognise(&identity))
+    }
+
+    /// Notifies the hosts of a meeting, in whichever of its rooms they are.
+    pub(super) fn notify_hosts_of_meeting(&mut self, main: &str, notice: &Notice) {
+        self.flush_presence(main);
+        for host in self.hosts_of_meeting(main) {
+            self.notify(host, notice);
+        }
     }
 
     /// Returns the hosts of a meeting, in whichever of its rooms they are.

@@ -96,6 +96,7 @@ impl Conference {
         if is_unused {
             self.cancel_seat_timer(name);
             self.cancel_presence_timer(name);
+            self.cancel_test_timer(name);
             self.rooms.remove(name);
             tracing::debug!(rooms = self.rooms.len(), "room closed");
         }

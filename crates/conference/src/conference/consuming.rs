@@ -45,6 +45,9 @@ impl Conference {
             return Err(Refusal::Forbidden);
         }
         let len = self.media.consumers_len_of(id) + self.media.held_len_of(id);
+        if len > 0 && self.is_testing(Some(&membership)) {
+            return Err(Refusal::LimitReached("consumers"));
+        }
         if len >= self.config.limits.consumers_max {
             return Err(Refusal::LimitReached("consumers"));
         }

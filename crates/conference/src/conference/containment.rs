@@ -100,6 +100,7 @@ impl Conference {
             | Timer::Silence(session) => PanicScope::Session(*session),
             Timer::Reservation(room)
             | Timer::Seats(room)
+            | Timer::ConnectionTest(room)
             | Timer::Breakouts(room)
             | Timer::Presence(room) => PanicScope::Room(Arc::clone(room)),
             Timer::ProducerScore(producer) => {

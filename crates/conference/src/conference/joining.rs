@@ -176,8 +176,12 @@ impl Conference {
         if self.is_shutting_down && !is_open {
             return Err(Refusal::ShuttingDown);
         }
-        // Breakout rooms are entered from their main room only.
-        if self.rooms.get(name).is_some_and(|it| it.main().is_some()) {
+        // Breakout rooms are entered from their main room only, and connection tests by nobody else.
+        if self
+            .rooms
+            .get(name)
+            .is_some_and(|it| it.is_closed_to_joining())
+        {
             return Err(Refusal::RoomNotFound);
         }
         let Some(room) = self.rooms.get(name) else {
@@ -305,7 +309,7 @@ impl Conference {
                 });
             }
         }
-        self.notify_hosts(&name, &notice);
+        self.notify_hosts_of_meeting(&name, &notice);
         Reply::WaitingForApproval(LobbyState {
             room: name,
             title,

@@ -23,9 +23,11 @@ impl Conference {
         }
         let room = match &moderation {
             // These concern the whole meeting, whichever of its rooms the host is in.
-            Moderation::Breakouts(_) | Moderation::End | Moderation::SetPolicy { .. } => {
-                self.main_of(&membership.room)
-            }
+            Moderation::Admit { .. }
+            | Moderation::Deny { .. }
+            | Moderation::Breakouts(_)
+            | Moderation::End
+            | Moderation::SetPolicy { .. } => self.main_of(&membership.room),
             _ => membership.room,
         };
         self.decide(&room, Some(id), moderation)?;
@@ -114,7 +116,7 @@ impl Conference {
         };
         let snapshot = self.add_participant(&lobby.room, Participant { role, ..waited })?;
         self.notify(id, &Notice::Admitted(snapshot));
-        self.notify_hosts(name, &notice);
+        self.notify_hosts_of_meeting(name, &notice);
         Ok(())
     }
 
@@ -240,14 +242,16 @@ impl Conference {
         let room = self.rooms.get_mut(&lobby.room);
         if let Some(waited) = room.and_then(|it| it.leave_lobby(lobby.number)) {
             let notice = Notice::JoinRequestResolved { peer: waited.peer };
-            self.notify_hosts(&lobby.room, &notice);
+            self.notify_hosts_of_meeting(&lobby.room, &notice);
         }
         self.remove_room_if_unused(&lobby.room);
     }
 
-    /// Notifies a new host of the waiting participants, and of the policy if that is not open.
+    /// Notifies a new host in a room of the participants who wait for the meeting, and of its policy if that is
+    /// not open.
     pub(super) fn notify_of_waiting(&mut self, id: SessionId, name: &str) {
-        let Some(room) = self.rooms.get(name) else {
+        let main = self.main_of(name);
+        let Some(room) = self.rooms.get(&main) else {
             return;
         };
         let policy = room.policy();

@@ -191,6 +191,7 @@ impl Conference {
         let is_of_room = |timer: &Timer| match timer {
             Timer::Reservation(room)
             | Timer::Seats(room)
+            | Timer::ConnectionTest(room)
             | Timer::Breakouts(room)
             | Timer::Presence(room) => room == name,
             Timer::Command(_)

@@ -50,6 +50,7 @@ impl Conference {
                 self.limited_actions.record_join(id, is_new, &outcome);
                 outcome
             }
+            Request::TestConnection => self.start_connection_test(id),
             Request::ChangeDisplayName { display_name } => {
                 self.change_display_name(id, display_name)
             }

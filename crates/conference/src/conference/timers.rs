@@ -19,6 +19,8 @@ pub(super) enum Timer {
     Reservation(Arc<str>),
     /// Seats of a room may have waited for too long.
     Seats(Arc<str>),
+    /// The connection test in a room ends.
+    ConnectionTest(Arc<str>),
     /// The breakout rooms of a main room close.
     Breakouts(Arc<str>),
     /// The tokens with which a session joined have expired.

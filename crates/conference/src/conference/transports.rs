@@ -38,6 +38,7 @@ impl Conference {
         if self.media.transports_len_of(id) >= self.transports_max(id)? {
             return Err(Refusal::LimitReached("transports"));
         }
+        self.count_test_transport(&room)?;
         let own = self.media.shard_of(id);
         let shard = own.or_else(|| self.placement.choose_shard(&room));
         let shard = shard.ok_or(Refusal::Internal)?;
@@ -49,7 +50,7 @@ impl Conference {
         let command = Command::CreateTransport {
             router,
             transport,
-            options: self.config.transport_options.clone(),
+            options: self.transport_options(&room),
         };
         let purpose = CommandPurpose::CreateTransport {
             transport,
@@ -129,6 +130,7 @@ impl Conference {
             return Err(Refusal::Forbidden);
         }
         self.check_sharing(&membership, &producer)?;
+        self.check_test_producer(id, producer.kind)?;
         let shard = self
             .media
             .own_transport_for(id, transport, Direction::Send)?;

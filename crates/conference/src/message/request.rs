@@ -24,6 +24,9 @@ pub enum Request {
         /// Name of the room.
         room: String,
     },
+    /// Enters a room of its own for some seconds, whose media is sent back, to test the connection
+    /// before joining. Only allowed outside of rooms.
+    TestConnection,
     /// Leaves the room.
     Leave,
     /// Changes the participant's display name.

@@ -359,3 +359,57 @@ fn a_deserted_meeting_ends_with_its_breakout_rooms() {
     }
     test.assert_empty();
 }
+
+#[test]
+fn hosts_in_breakout_rooms_are_asked_to_admit_and_can() {
+    let mut test = TestConference::new();
+    let (host, _) = test.join_meeting("Ana");
+    test.require_approval(host);
+    let [red, _] = test.open_breakouts(host, &[], &[]);
+    test.enter(host, Some(&red));
+    test.take_frames(host);
+    for action in ["admit", "deny"] {
+        let (late, peer) = test.open();
+        test.expect_reply(late, "joinRoom", json!({"roomId": "room"}), "waiting");
+        let asked = last(&test.take_frames(host), "joinRequested");
+        assert_eq!(asked["peerId"], json!(peer));
+        test.moderate(host, json!({"action": action, "peerId": peer}));
+        assert_eq!(
+            last(&test.take_frames(host), "joinSettled")["peerId"],
+            json!(peer)
+        );
+        let expected = if action == "admit" {
+            "admitted"
+        } else {
+            "removed"
+        };
+        last(&test.take_frames(late), expected);
+    }
+    // Somebody who gives up is taken from the list there too.
+    let (late, peer) = test.open();
+    test.expect_reply(late, "joinRoom", json!({"roomId": "room"}), "waiting");
+    test.take_frames(host);
+    test.close(late);
+    assert_eq!(
+        last(&test.take_frames(host), "joinSettled")["peerId"],
+        json!(peer)
+    );
+}
+
+#[test]
+fn a_host_who_is_appointed_in_a_breakout_room_learns_who_waits() {
+    let mut test = TestConference::new();
+    let (host, _) = test.join_meeting("Ana");
+    let (ben, ben_peer) = test.join_meeting("Ben");
+    test.require_approval(host);
+    let [red, _] = test.open_breakouts(host, &[&ben_peer], &[]);
+    let (late, late_peer) = test.open();
+    test.expect_reply(late, "joinRoom", json!({"roomId": "room"}), "waiting");
+    test.enter(ben, Some(&red));
+    test.enter(host, Some(&red));
+    test.take_frames(ben);
+    test.moderate(host, json!({"action": "appointHost", "peerId": ben_peer}));
+    let told = test.take_frames(ben);
+    assert_eq!(last(&told, "policyChanged")["policy"], "approval");
+    assert_eq!(last(&told, "joinRequested")["peerId"], json!(late_peer));
+}

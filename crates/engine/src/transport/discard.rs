@@ -39,8 +39,8 @@ pub enum DiscardReason {
     NotSent,
     /// Longer than can be received, or forwarded to one peer.
     TooLong,
-    /// A queue of the transport is full until the next loop iteration, or too much is sent to a network
-    /// without a proven path.
+    /// A queue of the transport is full until the next loop iteration, too much is sent to a network
+    /// without a proven path, or more media arrived than the transport accepts in total.
     Overloaded,
     /// The transport is closed.
     Closed,

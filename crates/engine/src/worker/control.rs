@@ -234,7 +234,8 @@ impl Worker {
         };
         let transport = Transport::WebRtc(transport);
         let outbound = Outbound::new(SsrcAllocator::new(&mut self.rng));
-        let inbound = Inbound::new(self.generate_letters());
+        let rtp_bytes_max = options.incoming_bytes_max.unwrap_or(u64::MAX);
+        let inbound = Inbound::new(self.generate_letters(), rtp_bytes_max);
         self.transports.insert(TransportEntry::new(
             id,
             router_key,

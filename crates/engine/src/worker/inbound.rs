@@ -25,6 +25,10 @@ pub struct Inbound {
     pub clock: PublisherClock,
     /// RTP bytes received, after decryption.
     pub rtp_bytes: u64,
+    /// RTP bytes that are accepted in total.
+    pub rtp_bytes_max: u64,
+    /// RTP packets beyond that.
+    pub packets_over_limit: u64,
     /// RTP packets that belong to no producer.
     pub packets_unrouted: u64,
     /// RTP packets of producers with a payload type that was not negotiated.
@@ -33,8 +37,8 @@ pub struct Inbound {
 
 impl Inbound {
     /// Creates the receiving half of a transport on which nothing has arrived. `cname` is used until
-    /// a producer brings its own.
-    pub fn new(cname: String) -> Self {
+    /// a producer brings its own. `rtp_bytes_max` bounds the RTP bytes that are accepted in total.
+    pub fn new(cname: String, rtp_bytes_max: u64) -> Self {
         Self {
             rtp_listener: RtpListener::default(),
             arrival_log: ArrivalLog::default(),
@@ -44,6 +48,8 @@ impl Inbound {
             cname,
             clock: PublisherClock::default(),
             rtp_bytes: 0,
+            rtp_bytes_max,
+            packets_over_limit: 0,
             packets_unrouted: 0,
             packets_of_unknown_type: 0,
         }

@@ -29,6 +29,10 @@ impl Worker {
         };
         let inbound = &mut entry.inbound;
         inbound.rtp_bytes += packet.len() as u64;
+        if inbound.rtp_bytes > inbound.rtp_bytes_max {
+            inbound.packets_over_limit += 1;
+            return;
+        }
         let (owner, spans) = inbound.rtp_listener.locate(now, header, packet);
         self.record_arrival(now, key, header, &spans, packet);
         let Some(owner) = owner else {

@@ -177,6 +177,7 @@ impl WorkerTotals {
                 DiscardReason::UnknownPayloadType,
                 inbound.packets_of_unknown_type,
             ),
+            (DiscardReason::Overloaded, inbound.packets_over_limit),
         ] {
             self.record_discards(reason, count);
         }

@@ -55,6 +55,7 @@ impl Worker {
                 + traffic.packets_too_long
                 + inbound.packets_unrouted
                 + inbound.packets_of_unknown_type
+                + inbound.packets_over_limit
                 + discards.total(),
             srtp_auth_failures: discards.get(DiscardReason::SrtpAuth),
             available_outgoing_bitrate: outbound.available_bitrate(now).unwrap_or(initial).as_bps(),

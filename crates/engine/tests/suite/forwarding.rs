@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use watersmeet_engine::command::{Command, DegradationPreference, Event, Refusal, TransportId};
+use watersmeet_engine::command::{
+    Command, DegradationPreference, Event, Refusal, TransportId, TransportOptions,
+};
+use watersmeet_engine::transport::discard::DiscardReason;
 use watersmeet_engine::transport::srtp::SrtpProfile;
 use watersmeet_engine::worker::ObjectCounts;
 use watersmeet_wire::units::{Ssrc, Time};
@@ -34,6 +37,26 @@ fn viewers_receive_the_same_payload_under_ssrcs_of_their_own() {
         ssrcs.push(header.ssrc);
     }
     assert_ne!(ssrcs[0], ssrcs[1]);
+}
+
+#[test]
+fn nothing_is_forwarded_beyond_the_bytes_that_a_transport_accepts() {
+    let mut broadcast = broadcast();
+    broadcast.replace_publisher(TransportOptions {
+        incoming_bytes_max: Some(3_000),
+        ..TransportOptions::default()
+    });
+    let mut viewer = broadcast.add_viewer();
+    // Each packet has a payload of 900 bytes and a header.
+    let received: Vec<usize> = (0..5)
+        .map(|n| {
+            let sent = broadcast.publish(n == 0, 900);
+            viewer.received(&sent).len()
+        })
+        .collect();
+    assert_eq!(received, [1, 1, 1, 0, 0]);
+    let discards = broadcast.worker.metrics().totals.discards;
+    assert_eq!(discards[DiscardReason::Overloaded as usize], 2);
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
     Ok(match kind {
         "getRouterRtpCapabilities" => Request::RouterCapabilities,
         "joinRoom" => join_room(read(payload)?)?,
+        "testConnection" => Request::TestConnection,
         "leaveRoom" => Request::Leave,
         "getParticipants" => Request::ListParticipants,
         "createTransport" => Request::CreateTransport {

@@ -69,6 +69,7 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
             config,
         ),
         row::<JoinRoom, RoomJoined>("joinRoom", "roomJoined", config),
+        row::<Empty, Empty>("testConnection", "done", config),
         row::<Empty, RoomLeft>("leaveRoom", "roomLeft", config),
         row::<Empty, Participants>("getParticipants", "participants", config),
         row::<CreateTransport, TransportCreated>("createTransport", "transportCreated", config),

@@ -124,6 +124,17 @@ impl Broadcast {
         Self::without_producer(profile, EgressOptions::default(), shard, codecs)
     }
 
+    /// Connects the publisher again, with a new producer and these options of its transport.
+    pub fn replace_publisher(&mut self, options: TransportOptions) {
+        self.command(Command::CloseTransport {
+            transport: self.publisher,
+        });
+        let before = std::mem::replace(&mut self.transport_options, options);
+        self.connect(self.publisher, self.publisher_path);
+        self.transport_options = before;
+        self.produce(false);
+    }
+
     fn without_producer(
         profile: SrtpProfile,
         egress: EgressOptions,

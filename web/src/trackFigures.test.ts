@@ -1,6 +1,6 @@
 /** Figures of tracks from reports of `getStats`, in the form of Chromium's and of a browser that tells less. */
 import { expect, test } from 'vitest';
-import { figuresOf, readReceived, readSent } from './callStats';
+import { figuresOf, readReceived, readSent } from './trackFigures';
 import type { Report } from './mediaStats';
 
 const PATH: Report[] = [

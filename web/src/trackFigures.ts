@@ -2,12 +2,9 @@
  * Figures of each track that is sent or received, from reports of `getStats`: pure functions. The caller reads the
  * reports, keeps the time and knows whose track it is. Members that a browser does not report are absent.
  */
-import { lossShareOf } from './connectionQuality';
-import { number, selectedPair, type Report, type StatsReports } from './mediaStats';
+import { lossShareOf, type Route } from './connectionQuality';
+import { number, routeOf, selectedPair, type Report, type StatsReports } from './mediaStats';
 import type { Kind } from './protocol';
-
-/** How media travels: over UDP, over TCP, or through a TURN relay. */
-export type Route = 'udp' | 'tcp' | 'relay';
 
 /** One encoding of a track that is sent. */
 export interface SentLayer {
@@ -124,11 +121,8 @@ function common(report: Report | undefined, all: readonly Report[]) {
 
 /** Returns the route and the round trip time of a connection. */
 function pathOf(reports: readonly Report[]): Pick<TrackReading, 'route' | 'rttMs'> {
-  const pair = selectedPair(reports);
-  if (!pair) return {};
-  const local = reports.find(({ type, id }) => type === 'local-candidate' && id === pair.localCandidateId);
-  const route = local?.candidateType === 'relay' ? 'relay' : local?.protocol === 'tcp' ? 'tcp' : 'udp';
-  return { ...(local && { route }), ...milliseconds('rttMs', pair.currentRoundTripTime) };
+  const route = routeOf(reports);
+  return { ...(route && { route }), ...milliseconds('rttMs', selectedPair(reports)?.currentRoundTripTime) };
 }
 
 function milliseconds<Name extends string>(name: Name, seconds: unknown): Partial<Record<Name, number>> {
