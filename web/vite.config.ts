@@ -8,7 +8,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
 /** Files that are worth compressing. */
-const COMPRESSIBLE = /\.(js|css|svg|json|html)$/;
+const COMPRESSIBLE = /\.(js|css|svg|json|html|wasm|tflite)$/;
 /** Shorter files fit into one packet anyway. */
 const COMPRESSED_BYTES_MIN = 1_024;
 
@@ -36,6 +36,7 @@ export default defineConfig({
   // Relative, so that the page works below any path of a reverse proxy.
   base: './',
   plugins: [precompress()],
+  worker: { format: 'es' },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: ['chrome111', 'firefox120', 'safari16.4'],

@@ -16,6 +16,7 @@ import {
   savePersonSettings,
   saveSaveData,
 } from './browserStorage';
+import { CameraBackground } from './cameraBackground';
 import { Capture, type Device } from './capture';
 import { createRoom } from './createRoom';
 import { LeaveGuard } from './leaveGuard';
@@ -71,6 +72,7 @@ export class App {
   /** Whether the statistics of the call are shown. */
   readonly statsShown = signal(false);
   readonly capture: Capture;
+  readonly background: CameraBackground;
   readonly screens = new ScreenCapture();
   readonly leaveGuard = new LeaveGuard();
   readonly otherTabs = new OtherTabs(() => this.handleTaken());
@@ -104,6 +106,7 @@ export class App {
       microphone: resumed ? resumed.microphone : this.options.microphone,
       width: this.options.width,
     });
+    this.background = new CameraBackground(this.capture.camera);
     this.saveStateOnChange();
     addEventListener('popstate', () => void (this.leaveGuard.holdBack() || this.handleUrlChange()));
     addEventListener('online', () => this.handleOnline());
@@ -222,9 +225,9 @@ export class App {
   }
 
   private localTracks(): LocalTracks {
-    const { camera, microphone, cameraOn, microphoneOn } = this.capture;
+    const { microphone, cameraOn, microphoneOn } = this.capture;
     return {
-      camera,
+      camera: this.background.track,
       microphone,
       cameraOn,
       microphoneOn,
@@ -357,6 +360,10 @@ export class App {
         this.mediaSession.setActive(isInCall);
         if (!isInCall) this.otherTabs.leave();
       });
+    });
+    effect(() => {
+      const problem = this.background.problem.value;
+      if (problem) untracked(() => this.room.value?.notify({ code: 'backgroundOff', problem }, 'bad'));
     });
     effect(() => this.mediaSession.setDevices(this.microphoneLive.value, this.cameraLive.value));
     effect(() => {

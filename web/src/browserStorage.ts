@@ -4,6 +4,7 @@
  * only file that touches storage. Where storage is forbidden, nothing is kept and
  * nothing fails.
  */
+import { BACKGROUNDS, type Background } from './background/messages';
 
 export interface PersonSettings {
   name: string;
@@ -34,6 +35,8 @@ const TAB_KEY = 'watersmeet.tab';
 const SAVE_DATA_KEY = 'watersmeet.saveData';
 const LAST_READ_KEY = 'watersmeet.lastRead';
 const LANGUAGE_KEY = 'watersmeet.language';
+const BACKGROUND_KEY = 'watersmeet.background';
+const BACKGROUND_PICTURE_KEY = 'watersmeet.backgroundPicture';
 
 /** Bytes of a tab's secret: 128 bits cannot be guessed. */
 const TAB_SECRET_LEN = 16;
@@ -74,6 +77,25 @@ export function loadLanguage(): string {
 
 export function saveLanguage(tag: string): void {
   write(localStorageOrNull(), LANGUAGE_KEY, { tag });
+}
+
+/** Returns what the person chose to show behind them. */
+export function loadBackground(): Background {
+  const { chosen } = read(localStorageOrNull(), BACKGROUND_KEY);
+  return BACKGROUNDS.find((background) => background === chosen) ?? 'none';
+}
+
+export function saveBackground(chosen: Background): void {
+  write(localStorageOrNull(), BACKGROUND_KEY, { chosen });
+}
+
+/** Returns the person's own picture for the background, in base64; empty without one. */
+export function loadBackgroundPicture(): string {
+  return text(read(localStorageOrNull(), BACKGROUND_PICTURE_KEY)['jpeg']);
+}
+
+export function saveBackgroundPicture(jpeg: string): void {
+  write(localStorageOrNull(), BACKGROUND_PICTURE_KEY, { jpeg });
 }
 
 /** Returns the id of the last chat message of a room that this tab has read; 0 for none. */

@@ -1,15 +1,17 @@
 /** Dialog to select another camera or microphone during a call. */
-import type { Capture } from '../capture';
+import type { App } from '../app';
 import { t } from '../i18n/translate';
+import { BackgroundPicker } from './BackgroundPicker';
 import { DevicePickers } from './DevicePickers';
 import { LanguagePicker } from './LanguagePicker';
 import { MicrophoneLevel } from './MicrophoneLevel';
 import { PanelDialog } from './PanelDialog';
 
-export function DevicesDialog({ capture, close }: { capture: Capture; close(): void }) {
+export function DevicesDialog({ app: { capture, background }, close }: { app: App; close(): void }) {
   return (
     <PanelDialog title={t('devices.title')} closeText={t('devices.done')} close={close}>
       <DevicePickers capture={capture} />
+      <BackgroundPicker background={background} />
       <MicrophoneLevel capture={capture} />
       <LanguagePicker />
     </PanelDialog>

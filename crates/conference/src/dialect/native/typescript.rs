@@ -91,6 +91,7 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<GetConversation, Conversation>("getConversation", "conversation", config),
         row::<SetHand, Empty>("setHand", "done", config),
         row::<React, Empty>("react", "done", config),
+        row::<SendCaption, Empty>("caption", "done", config),
         row::<OpenPoll, Empty>("openPoll", "done", config),
         row::<Vote, Empty>("vote", "done", config),
         row::<ClosePoll, Empty>("closePoll", "done", config),
@@ -147,6 +148,7 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
         ("handRaised", HandRaised::name(config)),
         ("handLowered", PeerRef::name(config)),
         ("reaction", Reaction::name(config)),
+        ("caption", Caption::name(config)),
         ("pollOpened", Poll::name(config)),
         ("pollChanged", PollChanged::name(config)),
         ("error", ErrorPayload::name(config)),
@@ -253,7 +255,7 @@ fn breakout_declarations(config: &Config) -> Vec<String> {
     ]
 }
 
-/// Returns the declarations of the types of chat, raised hands, reactions and polls.
+/// Returns the declarations of the types of chat, raised hands, reactions, captions and polls.
 fn conversation_declarations(config: &Config) -> Vec<String> {
     vec![
         declaration::<ChatPolicy>(config),
@@ -265,6 +267,7 @@ fn conversation_declarations(config: &Config) -> Vec<String> {
         declaration::<SetHand>(config),
         declaration::<HandRaised>(config),
         declaration::<React>(config),
+        declaration::<SendCaption>(config),
         declaration::<OpenPoll>(config),
         declaration::<Vote>(config),
         declaration::<ClosePoll>(config),
@@ -272,6 +275,7 @@ fn conversation_declarations(config: &Config) -> Vec<String> {
         declaration::<Conversation>(config),
         declaration::<ChatPolicyChanged>(config),
         declaration::<Reaction>(config),
+        declaration::<Caption>(config),
         declaration::<PollChanged>(config),
     ]
 }

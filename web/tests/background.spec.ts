@@ -1,0 +1,59 @@
+/** What is shown behind a person: others see it, and the person unchanged. */
+import { ROOM, expect, test, type CallParticipant } from './callFixture';
+import { CHEEK, WALL } from './portraitVideo';
+
+/** Files that another background needs. */
+const BACKGROUND_FILES = /background\.worker|\.wasm|\.tflite/;
+/** Largest difference of a colour that encoding causes, of 255 for each of red, green and blue. */
+const SAME_MAX = 30;
+/** The first sky of the scene `dusk`, at the height of `WALL`. */
+const DUSK = [61, 55, 100];
+
+type Point = typeof CHEEK;
+
+/** Returns the mean colour around a point of the other's picture, as displayed. */
+function colourOf(viewer: CallParticipant, other: CallParticipant, { x, y }: Point): Promise<number[]> {
+  return viewer.page.getByLabel(`${other.name}'s camera`, { exact: true }).evaluate(
+    (element, [left, top]) => {
+      const video = element as HTMLVideoElement;
+      const canvas = document.createElement('canvas');
+      [canvas.width, canvas.height] = [1, 1];
+      const context = canvas.getContext('2d');
+      const size = video.videoWidth / 40;
+      context?.drawImage(video, left * video.videoWidth - size / 2, top * video.videoHeight - size / 2, size, size, 0, 0, 1, 1);
+      return [...(context?.getImageData(0, 0, 1, 1).data ?? [])].slice(0, 3);
+    },
+    [x, y] as const,
+  );
+}
+
+function difference(one: number[], other: number[]): number {
+  return Math.max(...one.map((value, index) => Math.abs(value - (other[index] ?? 0))));
+}
+
+test('others see a chosen background behind the person, and the person as before', async ({ call }) => {
+  await call.startServer();
+  const ada = await call.open('Ada', { room: ROOM, browser: 'chromium-portrait' });
+  const requested: string[] = [];
+  ada.page.on('request', (request) => void (BACKGROUND_FILES.test(request.url()) && requested.push(request.url())));
+  await ada.join();
+  const ben = await call.join('Ben', { options: { camera: '0' } });
+  await ben.expectVideoFrom(ada);
+  const [cheek, wall] = [await colourOf(ben, ada, CHEEK), await colourOf(ben, ada, WALL)];
+  expect(requested).toEqual([]);
+
+  const choose = async (background: string) => {
+    await ada.page.getByRole('button', { name: 'Devices' }).click();
+    await ada.page.getByRole('radio', { name: background }).check();
+    await ada.page.getByRole('button', { name: 'Done' }).click();
+  };
+  await choose('Dusk');
+  const wallDiffersFrom = async (colour: number[]) => difference(await colourOf(ben, ada, WALL), colour);
+  await expect.poll(() => wallDiffersFrom(DUSK), { timeout: 30_000 }).toBeLessThan(SAME_MAX);
+  expect(difference(await colourOf(ben, ada, CHEEK), cheek)).toBeLessThan(SAME_MAX);
+  expect(requested.length).toBeGreaterThan(0);
+
+  await choose('None');
+  await expect.poll(() => wallDiffersFrom(wall)).toBeLessThan(SAME_MAX);
+  expect(ada.page.workers()).toEqual([]);
+});
