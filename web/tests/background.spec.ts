@@ -1,5 +1,5 @@
 /** What is shown behind a person: others see it, and the person unchanged. */
-import { ROOM, expect, test, type CallParticipant } from './callFixture';
+import { NIGHTLY, ROOM, SMALL_CAMERA, expect, test, type CallParticipant } from './callFixture';
 import { CHEEK, WALL } from './portraitVideo';
 
 /** Files that another background needs. */
@@ -31,6 +31,12 @@ function difference(one: number[], other: number[]): number {
   return Math.max(...one.map((value, index) => Math.abs(value - (other[index] ?? 0))));
 }
 
+async function choose({ page }: CallParticipant, background: string): Promise<void> {
+  await page.getByRole('button', { name: 'Devices' }).click();
+  await page.getByRole('radio', { name: background }).check();
+  await page.getByRole('button', { name: 'Done' }).click();
+}
+
 test('others see a chosen background behind the person, and the person as before', async ({ call }) => {
   await call.startServer();
   const ada = await call.open('Ada', { room: ROOM, browser: 'chromium-portrait' });
@@ -42,18 +48,23 @@ test('others see a chosen background behind the person, and the person as before
   const [cheek, wall] = [await colourOf(ben, ada, CHEEK), await colourOf(ben, ada, WALL)];
   expect(requested).toEqual([]);
 
-  const choose = async (background: string) => {
-    await ada.page.getByRole('button', { name: 'Devices' }).click();
-    await ada.page.getByRole('radio', { name: background }).check();
-    await ada.page.getByRole('button', { name: 'Done' }).click();
-  };
-  await choose('Dusk');
+  await choose(ada, 'Dusk');
   const wallDiffersFrom = async (colour: number[]) => difference(await colourOf(ben, ada, WALL), colour);
   await expect.poll(() => wallDiffersFrom(DUSK), { timeout: 30_000 }).toBeLessThan(SAME_MAX);
   expect(difference(await colourOf(ben, ada, CHEEK), cheek)).toBeLessThan(SAME_MAX);
   expect(requested.length).toBeGreaterThan(0);
 
-  await choose('None');
+  await choose(ada, 'None');
   await expect.poll(() => wallDiffersFrom(wall)).toBeLessThan(SAME_MAX);
   expect(ada.page.workers()).toEqual([]);
+});
+
+test('Firefox shows others a chosen background too', NIGHTLY, async ({ call }) => {
+  await call.startServer();
+  const fay = await call.join('Fay', { browser: 'firefox', ...SMALL_CAMERA });
+  const ben = await call.join('Ben', { options: { camera: '0' } });
+  await ben.expectVideoFrom(fay);
+  // Nobody is in the picture of its fake camera.
+  await choose(fay, 'Dusk');
+  await expect.poll(async () => difference(await colourOf(ben, fay, WALL), DUSK), { timeout: 30_000 }).toBeLessThan(SAME_MAX);
 });
