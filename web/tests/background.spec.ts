@@ -45,6 +45,13 @@ test('others see a chosen background behind the person, and the person as before
   await ada.join();
   const ben = await call.join('Ben', { options: { camera: '0' } });
   await ben.expectVideoFrom(ada);
+  const layers = () =>
+    ada.page.evaluate(() => {
+      const senders = window.connections.flatMap((connection) => connection.getSenders());
+      const videos = senders.filter(({ track }) => track?.kind === 'video');
+      return videos.map((sender) => sender.getParameters().encodings.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy));
+    });
+  const layersBefore = await layers();
   const [cheek, wall] = [await colourOf(ben, ada, CHEEK), await colourOf(ben, ada, WALL)];
   expect(requested).toEqual([]);
 
@@ -52,6 +59,7 @@ test('others see a chosen background behind the person, and the person as before
   const wallDiffersFrom = async (colour: number[]) => difference(await colourOf(ben, ada, WALL), colour);
   await expect.poll(() => wallDiffersFrom(DUSK), { timeout: 30_000 }).toBeLessThan(SAME_MAX);
   expect(difference(await colourOf(ben, ada, CHEEK), cheek)).toBeLessThan(SAME_MAX);
+  expect(await layers()).toEqual(layersBefore);
   expect(requested.length).toBeGreaterThan(0);
 
   await choose(ada, 'None');

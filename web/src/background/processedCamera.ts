@@ -8,9 +8,11 @@ import { SlownessWatch } from './slowness';
 
 /** Interval of pictures where the page is hidden, in ms: browsers announce no frames then. */
 const HIDDEN_INTERVAL_MS = 100;
+/** Pictures after which a track is used that does not tell its size. Chromium's does after one or two. */
+const SIZE_PICTURES_MAX = 10;
 
 export interface ProcessingEvents {
-  /** The first picture is ready. */
+  /** The first pictures are ready. */
   onReady(): void;
   onFailure(problem: 'slow' | 'failed'): void;
 }
@@ -36,6 +38,7 @@ export class ProcessedCamera {
   private readonly pictures: PagePictures | null;
   private readonly slowness = new SlownessWatch();
   private isReady = false;
+  private pictureCount = 0;
 
   constructor(
     readonly camera: MediaStreamTrack,
@@ -74,11 +77,18 @@ export class ProcessedCamera {
     this.worker.postMessage(message, transferred);
   }
 
+  /** The track is ready when it tells its size, from which the number of simulcast layers follows. */
+  private handleFirstPictures(): void {
+    this.pictureCount += 1;
+    if (!this.track.getSettings().width && this.pictureCount < SIZE_PICTURES_MAX) return;
+    this.isReady = true;
+    this.events.onReady();
+  }
+
   private handleReply(reply: WorkerReply): void {
     if (reply.type === 'failed') return this.events.onFailure('failed');
     this.pictures?.show(reply.picture);
-    if (!this.isReady) this.events.onReady();
-    this.isReady = true;
+    if (!this.isReady) this.handleFirstPictures();
     if (this.slowness.record(reply.durationMs)) this.events.onFailure('slow');
   }
 }

@@ -67,8 +67,8 @@ const DE: Catalogue = {
   'background.picture': 'Ihr Bild',
   'background.add': 'Ein eigenes Bild verwenden',
   'background.loading': 'Der Hintergrund wird vorbereitet…',
-  'background.slow': 'Der Hintergrund ist aus: Er überlastet dieses Gerät. Andere sehen, was hinter Ihnen ist.',
-  'background.failed': 'Der Hintergrund konnte nicht vorbereitet werden und ist aus. Andere sehen, was hinter Ihnen ist.',
+  'background.slow': 'Der Hintergrund ist aus: Er überlastet dieses Gerät. Ihre Kamera zeigt, was hinter Ihnen ist.',
+  'background.failed': 'Der Hintergrund konnte nicht vorbereitet werden und ist aus. Ihre Kamera zeigt, was hinter Ihnen ist.',
   'background.unreadable': 'Diese Datei ist kein Bild, das der Browser lesen kann.',
   'deviceError.camera.denied':
     'Diese Seite darf Ihre Kamera nicht verwenden. Erlauben Sie es neben der Adresse der Seite und schalten Sie sie wieder ein.',

@@ -78,8 +78,8 @@ export const EN = {
   'background.picture': 'Your picture',
   'background.add': 'Use a picture of your own',
   'background.loading': 'The background is being prepared…',
-  'background.slow': 'The background is off: it takes too much of this device. Others see what is behind you.',
-  'background.failed': 'The background could not be prepared and is off. Others see what is behind you.',
+  'background.slow': 'The background is off: it takes too much of this device. Your camera shows what is behind you.',
+  'background.failed': 'The background could not be prepared and is off. Your camera shows what is behind you.',
   'background.unreadable': 'This file is not a picture that the browser can read.',
 
   // A device cannot be used, before the call and in it

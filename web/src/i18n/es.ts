@@ -63,8 +63,8 @@ const ES: Catalogue = {
   'background.picture': 'Tu imagen',
   'background.add': 'Usar una imagen propia',
   'background.loading': 'Se está preparando el fondo…',
-  'background.slow': 'El fondo está desactivado: exige demasiado a este dispositivo. Los demás ven lo que hay detrás de ti.',
-  'background.failed': 'No se pudo preparar el fondo y está desactivado. Los demás ven lo que hay detrás de ti.',
+  'background.slow': 'El fondo está desactivado: exige demasiado a este dispositivo. Tu cámara muestra lo que hay detrás de ti.',
+  'background.failed': 'No se pudo preparar el fondo y está desactivado. Tu cámara muestra lo que hay detrás de ti.',
   'background.unreadable': 'Este archivo no es una imagen que el navegador pueda leer.',
   'deviceError.camera.denied':
     'Esta página no puede usar tu cámara. Permítelo junto a la dirección de la página y vuelve a encenderla.',

@@ -67,8 +67,8 @@ const FR: Catalogue = {
   'background.picture': 'Votre image',
   'background.add': 'Utiliser votre propre image',
   'background.loading': 'L’arrière-plan se prépare…',
-  'background.slow': 'L’arrière-plan est désactivé : il demande trop à cet appareil. Les autres voient ce qui est derrière vous.',
-  'background.failed': 'L’arrière-plan n’a pas pu être préparé et est désactivé. Les autres voient ce qui est derrière vous.',
+  'background.slow': 'L’arrière-plan est désactivé : il demande trop à cet appareil. Votre caméra montre ce qui est derrière vous.',
+  'background.failed': 'L’arrière-plan n’a pas pu être préparé et est désactivé. Votre caméra montre ce qui est derrière vous.',
   'background.unreadable': 'Ce fichier n’est pas une image que le navigateur peut lire.',
   'deviceError.camera.denied':
     'Cette page n’a pas accès à votre caméra. Autorisez-la à côté de l’adresse de la page, puis réactivez la caméra.',

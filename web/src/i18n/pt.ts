@@ -63,8 +63,8 @@ const PT: Catalogue = {
   'background.picture': 'Sua imagem',
   'background.add': 'Usar uma imagem sua',
   'background.loading': 'O plano de fundo está sendo preparado…',
-  'background.slow': 'O plano de fundo está desativado: exige demais deste dispositivo. Os outros veem o que está atrás de você.',
-  'background.failed': 'Não foi possível preparar o plano de fundo, e ele está desativado. Os outros veem o que está atrás de você.',
+  'background.slow': 'O plano de fundo está desativado: exige demais deste dispositivo. Sua câmera mostra o que está atrás de você.',
+  'background.failed': 'Não foi possível preparar o plano de fundo, e ele está desativado. Sua câmera mostra o que está atrás de você.',
   'background.unreadable': 'Este arquivo não é uma imagem que o navegador consiga ler.',
   'deviceError.camera.denied':
     'Esta página não pode usar sua câmera. Permita isso ao lado do endereço da página e ligue-a de novo.',
