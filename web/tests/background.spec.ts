@@ -8,6 +8,9 @@ const BACKGROUND_FILES = /background\.worker|\.wasm|\.tflite/;
 const SAME_MAX = 30;
 /** The first sky of the scene `dusk`, at the height of `WALL`. */
 const DUSK = [61, 55, 100];
+/** A picture of one pixel, and its colour. */
+const PINK_PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGM4YRMFAAMuAV/M3aHKAAAAAElFTkSuQmCC';
+const PINK = [200, 60, 90];
 
 type Point = typeof CHEEK;
 
@@ -61,6 +64,13 @@ test('others see a chosen background behind the person, and the person as before
   expect(difference(await colourOf(ben, ada, CHEEK), cheek)).toBeLessThan(SAME_MAX);
   expect(await layers()).toEqual(layersBefore);
   expect(requested.length).toBeGreaterThan(0);
+
+  await ada.page.getByRole('button', { name: 'Devices' }).click();
+  const file = { name: 'pink.png', mimeType: 'image/png', buffer: Buffer.from(PINK_PNG, 'base64') };
+  await ada.page.getByLabel('Use a picture of your own').setInputFiles(file);
+  await expect.poll(() => wallDiffersFrom(PINK)).toBeLessThan(SAME_MAX);
+  await expect(ada.page.getByRole('radio', { name: 'Your picture' })).toBeChecked();
+  await ada.page.getByRole('button', { name: 'Done' }).click();
 
   await choose(ada, 'None');
   await expect.poll(() => wallDiffersFrom(wall)).toBeLessThan(SAME_MAX);
