@@ -9,7 +9,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
 /** Files that are worth compressing. */
-const COMPRESSIBLE = /\.(js|css|svg|json|html)$/;
+const COMPRESSIBLE = /\.(js|css|svg|json|html|wasm|tflite)$/;
 /** Shorter files fit into one packet anyway. */
 const COMPRESSED_BYTES_MIN = 1_024;
 
@@ -39,6 +39,7 @@ export default defineConfig({
   plugins: [precompress()],
   // The example client imports the package by its name, as others do, and gets its sources.
   resolve: { alias: { 'watersmeet-client': fileURLToPath(new URL('client/index.ts', import.meta.url)) } },
+  worker: { format: 'es' },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: ['chrome111', 'firefox120', 'safari16.4'],

@@ -18,6 +18,7 @@ import {
   savePersonSettings,
   saveSaveData,
 } from './browserStorage';
+import { CameraBackground } from './cameraBackground';
 import type { CameraQuality } from './cameraQuality';
 import { Capture, type Device } from './capture';
 import { createRoom } from './createRoom';
@@ -75,6 +76,7 @@ export class App {
   /** Whether the statistics of the call are shown. */
   readonly statsShown = signal(false);
   readonly capture: Capture;
+  readonly background: CameraBackground;
   readonly screens = new ScreenCapture();
   readonly createMedia = mediaFactory();
   readonly leaveGuard = new LeaveGuard();
@@ -108,6 +110,7 @@ export class App {
       microphone: resumed ? resumed.microphone : this.options.microphone,
       quality: this.options.width === null ? quality : { ...quality, width: this.options.width },
     });
+    this.background = new CameraBackground(this.capture.camera);
     this.saveStateOnChange();
     addEventListener('popstate', () => void (this.leaveGuard.holdBack() || this.handleUrlChange()));
     addEventListener('online', () => this.handleOnline());
@@ -238,9 +241,9 @@ export class App {
   }
 
   private localTracks(): LocalTracks {
-    const { camera, microphone, cameraOn, microphoneOn } = this.capture;
+    const { microphone, cameraOn, microphoneOn } = this.capture;
     return {
-      camera,
+      camera: this.background.track,
       microphone,
       cameraOn,
       microphoneOn,
@@ -377,6 +380,10 @@ export class App {
         this.mediaSession.setActive(isInCall);
         if (!isInCall) this.otherTabs.leave();
       });
+    });
+    effect(() => {
+      const problem = this.background.problem.value;
+      if (problem) untracked(() => this.room.value?.notify({ code: 'backgroundOff', problem }, 'bad'));
     });
     effect(() => this.mediaSession.setDevices(this.microphoneLive.value, this.cameraLive.value));
     effect(() => {

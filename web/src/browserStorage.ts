@@ -4,6 +4,7 @@
  * only file that touches storage. Where storage is forbidden, nothing is kept and
  * nothing fails.
  */
+import { BACKGROUNDS, type Background } from './background/messages';
 import { knownQuality, type CameraQuality } from './cameraQuality';
 import { generateSecret } from './randomSecret';
 
@@ -38,6 +39,8 @@ const TAB_KEY = 'watersmeet.tab';
 const SAVE_DATA_KEY = 'watersmeet.saveData';
 const LAST_READ_KEY = 'watersmeet.lastRead';
 const LANGUAGE_KEY = 'watersmeet.language';
+const BACKGROUND_KEY = 'watersmeet.background';
+const BACKGROUND_PICTURE_KEY = 'watersmeet.backgroundPicture';
 
 export function loadPersonSettings(): PersonSettings {
   const { name, cameraId, microphoneId, speakerId } = read(localStorageOrNull(), PERSON_KEY);
@@ -85,6 +88,25 @@ export function loadLanguage(): string {
 
 export function saveLanguage(tag: string): void {
   write(localStorageOrNull(), LANGUAGE_KEY, { tag });
+}
+
+/** Returns what the person chose to show behind them. */
+export function loadBackground(): Background {
+  const { chosen } = read(localStorageOrNull(), BACKGROUND_KEY);
+  return BACKGROUNDS.find((background) => background === chosen) ?? 'none';
+}
+
+export function saveBackground(chosen: Background): void {
+  write(localStorageOrNull(), BACKGROUND_KEY, { chosen });
+}
+
+/** Returns the person's own picture for the background, in base64; empty without one. */
+export function loadBackgroundPicture(): string {
+  return text(read(localStorageOrNull(), BACKGROUND_PICTURE_KEY)['jpeg']);
+}
+
+export function saveBackgroundPicture(jpeg: string): void {
+  write(localStorageOrNull(), BACKGROUND_PICTURE_KEY, { jpeg });
 }
 
 /** Returns the id of the last chat message of a room that this tab has read; 0 for none. */

@@ -203,7 +203,10 @@ export class Consumers {
   }
 
   private applyShown(producer: RemoteProducer): void {
-    if (this.shown && producer.kind === 'video') producer.shownHeight = this.shown.get(producer.id) ?? 0;
+    if (this.shown && producer.kind === 'video') {
+      producer.shownHeight = this.shown.get(producer.id) ?? 0;
+      producer.shownVideos = this.shown.size;
+    }
     this.fit(producer);
   }
 

@@ -1,9 +1,10 @@
 /**
- * The conversation in a room beside its media: chat, raised hands, reactions and polls. Reads what the server keeps
+ * The conversation in a room beside its media: chat, raised hands, reactions, captions and polls. Reads what the server keeps
  * of it after each join, and follows its notices.
  */
 import { batch } from '@preact/signals-core';
 import { loadLastReadMessage, saveLastReadMessage } from './browserStorage';
+import { Captions } from './captions';
 import { Chat } from './chat';
 import { named, type NotificationContent } from './notifications';
 import { Polls } from './polls';
@@ -21,6 +22,7 @@ export class Conversation {
   readonly chat: Chat;
   readonly hands: RaisedHands;
   readonly reactions: Reactions;
+  readonly captions: Captions;
   readonly polls: Polls;
   /** Our peer id on the present connection. */
   ownId = '';
@@ -43,6 +45,7 @@ export class Conversation {
     });
     this.hands = new RaisedHands(signalling);
     this.reactions = new Reactions(signalling);
+    this.captions = new Captions(signalling);
     this.polls = new Polls(signalling);
   }
 
@@ -87,6 +90,8 @@ export class Conversation {
         return this.hands.handleLowered(notice.payload.peerId);
       case 'reaction':
         return this.reactions.show(notice.payload.peerId, notice.payload.reaction);
+      case 'caption':
+        return this.captions.handleCaption(notice.payload);
       case 'pollOpened': {
         const { question, own } = notice.payload;
         this.polls.handleOpened(notice.payload);

@@ -1,4 +1,5 @@
 /** What notifications tell the person, as codes and values. The page has the sentences (`ui/messages.ts`). */
+import type { BackgroundProblem } from './cameraBackground';
 import type { Device } from './capture';
 import type { ChatPolicy, MediaSource, NamedPeer, Policy, Role, Sharing } from './protocol';
 import type { ScreenError } from './screenCapture';
@@ -34,9 +35,10 @@ export type NotificationContent =
   | { code: 'mutedAll' | 'sharingStopped' | 'onlyHostsShare' | 'spotlit' | 'spotlightEnded' }
   | { code: 'roleChanged'; role: Role | 'retired' }
   | { code: 'muted'; device: Device }
-  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'breakoutsNotLoaded' | 'statsNotLoaded' | 'saveDataOffer' | 'hostsAsked' | 'onlyTcp' }
+  | { code: 'viewerCannotSend' | 'cameraPaused' | 'chatNotLoaded' | 'breakoutsNotLoaded' | 'statsNotLoaded' | 'captionsNotLoaded' | 'saveDataOffer' | 'hostsAsked' | 'onlyTcp' }
   | { code: 'serverClosing'; seconds: number }
   | { code: 'hostsNotAsked' | 'actionFailed'; reason: FailureReason }
+  | { code: 'backgroundOff'; problem: BackgroundProblem }
   | { code: 'screenFailed'; error: ScreenError }
   | { code: 'notSent'; source: MediaSource; reason: FailureReason }
   | { code: 'notReceived'; who: Named; reason: FailureReason };

@@ -710,6 +710,16 @@ export type React = {
   reaction: string;
 };
 
+/** `caption`, as it is sent */
+export type SendCaption = {
+  /** What is said. */
+  text: string;
+  /** True when the words stay as they are; otherwise the next caption of the speaker replaces them. */
+  final?: boolean;
+  /** Id of the participant who speaks, whom only hosts may name; absent means oneself. */
+  peerId?: string;
+};
+
 /** `openPoll` */
 export type OpenPoll = {
   /** Question to answer. */
@@ -784,6 +794,18 @@ export type Reaction = {
   reaction: string;
 };
 
+/** `caption` */
+export type Caption = {
+  /** Id of the participant who speaks, perhaps the receiver's own. */
+  peerId: string;
+  /** Name of that participant. */
+  displayName?: string;
+  /** What is said. */
+  text: string;
+  /** True when the words stay as they are; otherwise the next caption of the speaker replaces them. */
+  final: boolean;
+};
+
 /** `pollChanged` */
 export type PollChanged = {
   /** Id of the poll. */
@@ -847,6 +869,8 @@ export interface Requests {
   /** Answered by `done`. */
   react: { payload: React; reply: Empty };
   /** Answered by `done`. */
+  caption: { payload: SendCaption; reply: Empty };
+  /** Answered by `done`. */
   openPoll: { payload: OpenPoll; reply: Empty };
   /** Answered by `done`. */
   vote: { payload: Vote; reply: Empty };
@@ -908,6 +932,7 @@ export interface Notices {
   handRaised: HandRaised;
   handLowered: PeerRef;
   reaction: Reaction;
+  caption: Caption;
   pollOpened: Poll;
   pollChanged: PollChanged;
   error: ErrorPayload;

@@ -27,6 +27,8 @@ export class RemoteProducer {
   score: number | null = null;
   /** Height in device pixels at which a video is shown, 0 when it is not. Until the page says so, it is unlimited. */
   shownHeight = UNLIMITED;
+  /** Number of videos that are shown with it, itself included. */
+  shownVideos = 1;
   /** Number of spatial layers while it is received. */
   private layers = 1;
   /** Height of the best layer in pixels; null until it was received. */
@@ -52,7 +54,7 @@ export class RemoteProducer {
 
   /** Layer that is sharp enough for the size at which a video is shown; null when it is not shown. */
   get wantedLayer(): number | null {
-    return this.shownHeight > 0 ? spatialLayerFor(this.shownHeight, this.layers, this.fullHeight) : null;
+    return this.shownHeight > 0 ? spatialLayerFor(this.shownHeight, this.layers, this.fullHeight, this.shownVideos) : null;
   }
 
   /** Layer that the server sends, counted from 1, of how many; null where it has not told. */

@@ -1,8 +1,15 @@
 /** Launches the browsers of the tests, with fake cameras and microphones. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { chromium, firefox, type Browser } from '@playwright/test';
+import { writePortraitVideo } from './portraitVideo';
 
-/** `chromium-rfc8888` sends congestion control feedback of RFC 8888 in place of transport-wide feedback. */
-export type BrowserName = 'chromium' | 'chromium-rfc8888' | 'firefox';
+/**
+ * `chromium-rfc8888` sends congestion control feedback of RFC 8888 in place of transport-wide feedback. The camera of
+ * `chromium-portrait` shows a person.
+ */
+export type BrowserName = 'chromium' | 'chromium-rfc8888' | 'chromium-portrait' | 'firefox';
 
 export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** Lets Chromium send the feedback of RFC 8888 whatever was negotiated. */
@@ -17,7 +24,21 @@ const CAMERA_FPS_WITHOUT_MEDIA = 5;
 export function launch(name: BrowserName, checksMedia: boolean): Promise<Browser> {
   if (name === 'firefox') return launchFirefox();
   const cameraFps = checksMedia ? CAMERA_FPS : CAMERA_FPS_WITHOUT_MEDIA;
-  return launchChromium(cameraFps, name === 'chromium' ? [] : [RFC_8888_TRIAL]);
+  return launchChromium(cameraFps, chromiumArguments(name));
+}
+
+function chromiumArguments(name: Exclude<BrowserName, 'firefox'>): string[] {
+  switch (name) {
+    case 'chromium':
+      return [];
+    case 'chromium-rfc8888':
+      return [RFC_8888_TRIAL];
+    case 'chromium-portrait': {
+      const path = join(mkdtempSync(join(tmpdir(), 'portrait-')), 'portrait.y4m');
+      writePortraitVideo(path);
+      return [`--use-file-for-fake-video-capture=${path}`];
+    }
+  }
 }
 
 /** Launches Chromium with a fake camera of this frame rate; `executablePath` starts it in another way. */

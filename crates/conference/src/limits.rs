@@ -24,6 +24,16 @@ pub const REACTIONS_PER_SECOND: u32 = 2;
 /// Reactions that a participant may send at once.
 pub const REACTIONS_BURST: u32 = 8;
 
+/// Longest caption, in bytes: some lines, of which pages show the last two.
+pub const CAPTION_LEN_MAX: usize = 1_024;
+
+/// Captions that a participant may send per second, on average. Recognisers change the last words a few times a
+/// second.
+pub const CAPTIONS_PER_SECOND: u32 = 5;
+
+/// Captions that a participant may send at once.
+pub const CAPTIONS_BURST: u32 = 20;
+
 /// Longest question of a poll, in bytes.
 pub const POLL_QUESTION_LEN_MAX: usize = 512;
 

@@ -19,8 +19,8 @@ pub use self::breakouts::{
     BreakoutPerson, BreakoutPlan, BreakoutRoom, BreakoutState, BreakoutsRequest,
 };
 pub use self::conversation::{
-    Author, ChatMessage, ChatPolicy, ChatRequest, ConversationSnapshot, PollRequest, PollState,
-    REACTIONS, RaisedHand, ReadMessage,
+    Author, Caption, CaptionRequest, ChatMessage, ChatPolicy, ChatRequest, ConversationSnapshot,
+    PollRequest, PollState, REACTIONS, RaisedHand, ReadMessage,
 };
 pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};

@@ -9,7 +9,9 @@ use watersmeet_wire::units::{Time, TokenBucket};
 
 use crate::connect_request::ClientKey;
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
-use crate::limits::{ConferenceLimits, REACTIONS_BURST, REACTIONS_PER_SECOND};
+use crate::limits::{
+    CAPTIONS_BURST, CAPTIONS_PER_SECOND, ConferenceLimits, REACTIONS_BURST, REACTIONS_PER_SECOND,
+};
 use crate::liveness::Liveness;
 use crate::message::{Notice, PeerId, Refusal, Reply, Request};
 use crate::relay_budget::RelayBudget;
@@ -35,6 +37,8 @@ pub(crate) struct Session {
     relay_budget: RelayBudget,
     /// Limit of its reactions.
     reactions: TokenBucket,
+    /// Limit of its captions.
+    captions: TokenBucket,
     /// Token of the connect request. It was valid at that time and may have expired since.
     token: Option<Token>,
     /// Whether joining any room requires a token.
@@ -109,6 +113,7 @@ impl Session {
             liveness: Liveness::default(),
             relay_budget: RelayBudget::default(),
             reactions: TokenBucket::new(REACTIONS_PER_SECOND, REACTIONS_BURST),
+            captions: TokenBucket::new(CAPTIONS_PER_SECOND, CAPTIONS_BURST),
             token: token.map(Token),
             token_required,
             client: None,
@@ -229,6 +234,11 @@ impl Session {
     /// Counts a reaction. Returns false, and counts nothing, when there were too many.
     pub(crate) fn may_react(&mut self, now: Time) -> bool {
         self.reactions.try_take(now, 1)
+    }
+
+    /// Counts a caption. Returns false, and counts nothing, when there were too many.
+    pub(crate) fn may_caption(&mut self, now: Time) -> bool {
+        self.captions.try_take(now, 1)
     }
 
     /// Returns whether its client tells private messages from others.

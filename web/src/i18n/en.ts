@@ -110,6 +110,20 @@ export const EN = {
   'meter.heard': 'We hear you',
   'meter.silent': 'Say something',
 
+  // What is shown behind the person
+  'background.label': 'Background',
+  'background.none': 'None',
+  'background.blur': 'Blur',
+  'background.dusk': 'Dusk',
+  'background.meadow': 'Meadow',
+  'background.paper': 'Paper',
+  'background.picture': 'Your picture',
+  'background.add': 'Use a picture of your own',
+  'background.loading': 'The background is being prepared…',
+  'background.slow': 'The background is off: it takes too much of this device. Your camera shows what is behind you.',
+  'background.failed': 'The background could not be prepared and is off. Your camera shows what is behind you.',
+  'background.unreadable': 'This file is not a picture that the browser can read.',
+
   // A device cannot be used, before the call and in it
   'deviceError.camera.denied': 'This page may not use your camera. Allow it beside the page’s address and switch it on again.',
   'deviceError.camera.system':
@@ -326,6 +340,7 @@ export const EN = {
   'layout.mode.grid.hint': 'All are alike',
   'layout.mode.speaker': 'Speaker',
   'layout.mode.speaker.hint': 'Who speaks is large',
+  'layout.captions': 'Show captions',
   'layout.hideOwn': 'Hide my tile',
   'layout.fullScreen': 'Full screen',
   'layout.leaveFullScreen': 'Leave the full screen',
@@ -426,6 +441,19 @@ export const EN = {
   'cause.theirs': '{name}’s connection is slow',
   'cause.either': 'The connection between you and {name} is slow',
 
+  // Captions
+  'captions.label': 'Captions',
+  'captions.empty': 'Captions appear here when somebody provides them.',
+  'captions.said': '{name}: {text}',
+  'captions.startOwn': 'Caption what I say',
+  'captions.stopOwn': 'Stop captioning what I say',
+  'captions.consentTitle': 'Caption what you say?',
+  'captions.consent': 'Your browser turns your words into text, which everybody in the meeting can read. For this it may send the sound of your microphone to servers of its maker.',
+  'captions.agree': 'Start captions',
+  'captions.refuse': 'Not now',
+  'captions.denied': 'The browser may not recognise your speech. Allow it beside the page’s address and try again.',
+  'captions.failed': 'The browser could not recognise your speech. Captions of your voice are off.',
+
   // Statistics
   'stats.title': 'Statistics',
   'stats.close': 'Close statistics',
@@ -487,6 +515,7 @@ export const EN = {
   'notification.chatPolicy.everybody': 'Everybody can write in the chat now.',
   'notification.chatPolicy.hosts': 'Only hosts can write to everybody in the chat now.',
   'notification.chatNotLoaded': 'The chat could not be loaded. Check your connection and try again.',
+  'notification.captionsNotLoaded': 'The captions could not be loaded. Check your connection and try again.',
   'notification.statsNotLoaded': 'The statistics could not be loaded. Check your connection and try again.',
   'notification.mutedAll': 'Everyone else is muted. They can unmute themselves.',
   'notification.unmuteAsked': '{name} has been asked to unmute.',

@@ -33,6 +33,7 @@ import { useShortcuts } from './useShortcuts';
 const loadChatPanel = () => import('./ChatPanel').then(({ ChatPanel }) => ChatPanel);
 const ChatPanel = onDemand(loadChatPanel);
 const BreakoutDialog = onDemand(() => import('./BreakoutDialog').then((module) => module.BreakoutDialog));
+const CaptionsSlot = onDemand(() => import('./CaptionsSlot').then((module) => module.CaptionsSlot));
 const StatsPanel = onDemand(() => import('./StatsPanel').then(({ StatsPanel }) => StatsPanel));
 
 export function CallPage({ app, room }: { app: App; room: Room }) {
@@ -59,6 +60,11 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
     chat.close();
   });
   const devicesOpen = useSignal(false);
+  const captionsShown = useSignal(false);
+  const failToShowCaptions = () => {
+    captionsShown.value = false;
+    room.notify({ code: 'captionsNotLoaded' }, 'bad');
+  };
   const breakoutsOpen = useSignal(false);
   const failToOpenBreakouts = () => {
     breakoutsOpen.value = false;
@@ -93,7 +99,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
           <ConnectionStatus room={room} />
         </div>
         <div class="bar-end">
-          <LayoutMenu layout={layout} smallWindow={smallWindow} showStats={toggleStats} openShortcuts={() => (sheetOpen.value = true)} />
+          <LayoutMenu layout={layout} smallWindow={smallWindow} captionsShown={captionsShown} showStats={toggleStats} openShortcuts={() => (sheetOpen.value = true)} />
           <CopyLinkButton link={app.link} />
           <ChatButton room={room} onClick={toggleChat} />
           <button
@@ -113,6 +119,7 @@ export function CallPage({ app, room }: { app: App; room: Room }) {
       <main class="call-main">
         <div class="floor">
           <Stage app={app} room={room} layout={layout} />
+          {captionsShown.value && <CaptionsSlot app={app} room={room} onFailure={failToShowCaptions} />}
           <div class="notices">
             <ConnectionBanner app={app} room={room} />
             <BreakoutBanner room={room} manage={() => (breakoutsOpen.value = true)} />

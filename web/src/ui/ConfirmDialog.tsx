@@ -1,4 +1,4 @@
-/** A question before something that cannot be undone. */
+/** A question before something that cannot be undone, or that the person must agree to. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
@@ -11,11 +11,13 @@ interface ConfirmDialogProps {
   children?: ComponentChildren;
   cancel: string;
   confirm: string;
+  /** Look of the button that confirms. */
+  tone?: 'danger' | 'primary';
   onConfirm(): void;
   close(): void;
 }
 
-export function ConfirmDialog({ label, title = label, children, cancel, confirm, onConfirm, close }: ConfirmDialogProps) {
+export function ConfirmDialog({ label, title = label, children, cancel, confirm, tone = 'danger', onConfirm, close }: ConfirmDialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => ref.current?.showModal(), []);
   return (
@@ -26,7 +28,7 @@ export function ConfirmDialog({ label, title = label, children, cancel, confirm,
         <button class="button" type="submit">
           {cancel}
         </button>
-        <button class="button danger" type="submit" onClick={onConfirm}>
+        <button class={`button ${tone}`} type="submit" onClick={onConfirm}>
           {confirm}
         </button>
       </form>

@@ -2,6 +2,7 @@
 import type { App } from '../app';
 import type { Device, DeviceError } from '../capture';
 import { t } from '../i18n/translate';
+import { BackgroundPicker } from './BackgroundPicker';
 import { ConnectionTestButton } from './ConnectionTestButton';
 import { AlertIcon, CameraIcon, MicIcon } from './icons';
 import { MicrophoneLevel } from './MicrophoneLevel';
@@ -10,7 +11,7 @@ import { VideoPlayer } from './VideoPlayer';
 
 /** `joining` tells whether the person can join without devices from here. */
 export function DevicePreview({ app, joining = false }: { app: App; joining?: boolean }) {
-  const { capture } = app;
+  const { capture, background } = app;
   const cameraOn = capture.cameraOn.value;
   const microphoneOn = capture.microphoneOn.value;
   const saving = app.saveData.value;
@@ -18,11 +19,11 @@ export function DevicePreview({ app, joining = false }: { app: App; joining?: bo
   return (
     <section class="preview" aria-label={t('preview.label')}>
       <div class="preview-picture">
-        {capture.camera.value ? (
-          <VideoPlayer track={capture.camera.value} mirrored label={t('device.yourCamera')} />
+        {background.track.value ? (
+          <VideoPlayer track={background.track.value} mirrored label={t('device.yourCamera')} />
         ) : (
           <p class="preview-empty">
-            {t(capture.awaitingPermission.value ? 'preview.awaitingPermission' : 'preview.cameraOff')}
+            {t(placeholderKey(app))}
           </p>
         )}
         <div class="preview-controls">
@@ -48,10 +49,17 @@ export function DevicePreview({ app, joining = false }: { app: App; joining?: bo
         </div>
       </div>
       <MicrophoneLevel capture={capture} />
+      <BackgroundPicker background={background} />
       <DeviceErrors app={app} joining={joining} />
       {joining && <ConnectionTestButton app={app} />}
     </section>
   );
+}
+
+/** Why there is no picture. */
+function placeholderKey({ capture, background }: App) {
+  if (capture.awaitingPermission.value) return 'preview.awaitingPermission';
+  return background.loading.value ? 'background.loading' : 'preview.cameraOff';
 }
 
 function DeviceErrors({ app, joining }: { app: App; joining: boolean }) {

@@ -1,6 +1,7 @@
 /** Dialog to select other devices during a call, and the quality of the camera. A viewer has only the speaker. */
 import type { App } from '../app';
 import { t } from '../i18n/translate';
+import { BackgroundPicker } from './BackgroundPicker';
 import { CameraQualityFields } from './CameraQualityFields';
 import { DevicePickers } from './DevicePickers';
 import { LanguagePicker } from './LanguagePicker';
@@ -14,6 +15,7 @@ export function DevicesDialog({ app, isViewer, close }: { app: App; isViewer: bo
       {!isViewer && (
         <div class="devices">
           <DevicePickers capture={app.capture} />
+          <BackgroundPicker background={app.background} />
           <MicrophoneLevel capture={app.capture} />
           <CameraQualityFields app={app} />
         </div>

@@ -1,7 +1,8 @@
 /**
- * Menu of what a call shows: how tiles are arranged, hiding the own one, the full screen, the small window, the statistics,
- * and the keyboard shortcuts.
+ * Menu of what a call shows: how tiles are arranged, hiding the own one, captions, the full screen, the small window, the
+ * statistics, and the keyboard shortcuts.
  */
+import type { Signal } from '@preact/signals';
 import { videoOf, type CallLayout, type LayoutMode } from '../callLayout';
 import { t } from '../i18n/translate';
 import type { PictureInPicture } from '../pictureInPicture';
@@ -14,11 +15,12 @@ const MODES: LayoutMode[] = ['auto', 'grid', 'speaker'];
 interface LayoutMenuProps {
   layout: CallLayout;
   smallWindow: PictureInPicture;
+  captionsShown: Signal<boolean>;
   showStats(): void;
   openShortcuts(): void;
 }
 
-export function LayoutMenu({ layout, smallWindow, showStats, openShortcuts }: LayoutMenuProps) {
+export function LayoutMenu({ layout, smallWindow, captionsShown, showStats, openShortcuts }: LayoutMenuProps) {
   // A window of kind `video` cannot open without a picture.
   const hasNoPicture = smallWindow.kind === 'video' && !smallWindow.size.value && !videoOf(layout.featured.value)?.track.value;
   return (
@@ -49,6 +51,14 @@ export function LayoutMenu({ layout, smallWindow, showStats, openShortcuts }: La
               onChange={() => (layout.isOwnTileHidden.value = !layout.isOwnTileHidden.value)}
             />
             <span>{t('layout.hideOwn')}</span>
+          </label>
+          <label class="choice">
+            <input
+              type="checkbox"
+              checked={captionsShown.value}
+              onChange={() => (captionsShown.value = !captionsShown.value)}
+            />
+            <span>{t('layout.captions')}</span>
           </label>
           {document.fullscreenEnabled && (
             <MenuButton

@@ -10,10 +10,9 @@ import { TileSigns } from './TileSigns';
 import { VideoPlayer } from './VideoPlayer';
 
 export function OwnTile({ app, room, place }: { app: App; room: Room; place: PlacedTile }) {
-  const { capture } = app;
   const name = app.name.value || t('people.you');
   const named = t('people.youNamed', { name });
-  const track = app.cameraLive.value ? capture.camera.value : null;
+  const track = app.cameraLive.value ? app.background.track.value : null;
   const paused = app.cameraPaused.value && room.role.value !== 'viewer';
   const cause = room.quality.own.value;
   return (

@@ -20,6 +20,13 @@ export const MicIcon = ({ off = false }: { off?: boolean }) => (
   </Icon>
 );
 
+export const PictureIcon = () => (
+  <Icon>
+    <rect x="3.5" y="5" width="17" height="14" rx="2" />
+    <path d="M4 16l5-5 4 4 2.5-2.5 4.5 4.5" />
+  </Icon>
+);
+
 export const SpeakingIcon = () => (
   <Icon>
     <path d="M5 10v4M9.7 6.5v11M14.3 9v6M19 5v14" />

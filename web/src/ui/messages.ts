@@ -131,6 +131,8 @@ export function notificationText(content: NotificationContent): string {
       return t(`notification.muted.${content.device}`);
     case 'serverClosing':
       return t('notification.serverClosing', { seconds: content.seconds });
+    case 'backgroundOff':
+      return t(`background.${content.problem}`);
     case 'screenFailed':
       return t(`screenError.${content.error}`);
     case 'hostsNotAsked':

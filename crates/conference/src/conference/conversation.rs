@@ -1,6 +1,7 @@
-//! Conversation in a room beside its media: chat, raised hands, reactions and polls, and their state
+//! Conversation in a room beside its media: chat, raised hands, reactions, captions and polls, and their state
 //! for a participant that enters or comes back.
 
+mod captions;
 mod chat;
 mod hands;
 mod polls;

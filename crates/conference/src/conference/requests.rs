@@ -135,6 +135,7 @@ impl Conference {
             Request::ReadConversation { after } => self.read_conversation(id, after),
             Request::RaiseHand { raised, peer } => self.raise_hand(id, raised, peer.as_deref()),
             Request::React { reaction } => self.react(id, &reaction),
+            Request::Caption(request) => self.caption(id, request),
             Request::Poll(request) => self.handle_poll(id, request),
             Request::MediaState { audio, video } => self.share_media_state(id, audio, video),
             Request::Relay { to, body } => self.relay(id, to.as_deref(), body),

@@ -1,4 +1,4 @@
-//! Messages about the conversation in a room beside its media: chat, raised hands, reactions and polls.
+//! Messages about the conversation in a room beside its media: chat, raised hands, reactions, captions and polls.
 
 use std::sync::Arc;
 
@@ -66,6 +66,28 @@ pub struct ReadMessage {
     pub is_own: bool,
     /// Key that the client of the reader gave it.
     pub key: Option<Arc<str>>,
+}
+
+/// Request to show a caption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptionRequest {
+    /// What is said.
+    pub text: String,
+    /// Whether the words stay as they are. Otherwise the next caption of the speaker replaces them.
+    pub is_final: bool,
+    /// Id of the participant who speaks, whom only hosts may name. `None` means the sender.
+    pub speaker: Option<String>,
+}
+
+/// What a participant says, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caption {
+    /// Participant who speaks.
+    pub speaker: Author,
+    /// What is said.
+    pub text: Arc<str>,
+    /// Whether the words stay as they are. Otherwise the next caption of the speaker replaces them.
+    pub is_final: bool,
 }
 
 /// A raised hand.

@@ -10,7 +10,7 @@ use watersmeet_engine::command::{
 use watersmeet_wire::params::MediaKind;
 
 use super::breakouts::{BreakoutPerson, BreakoutState};
-use super::conversation::{Author, ChatMessage, ChatPolicy, PollState, RaisedHand};
+use super::conversation::{Author, Caption, ChatMessage, ChatPolicy, PollState, RaisedHand};
 use super::ids::PeerId;
 use super::participant::{LobbyState, ParticipantSummary, ProducerSummary, RoomSnapshot, User};
 use super::role::{Policy, Role, Sharing};
@@ -163,6 +163,8 @@ pub enum Notice {
         /// One of [`super::REACTIONS`].
         reaction: &'static str,
     },
+    /// What a participant says, as text.
+    Caption(Caption),
     /// A participant started a poll, perhaps the receiver of this notice.
     PollOpened(Arc<PollState>),
     /// A poll has another vote, or was closed.
@@ -268,7 +270,7 @@ impl Notice {
     pub(crate) const fn is_droppable(&self) -> bool {
         matches!(
             self,
-            Self::Chat(_) | Self::Reaction { .. } | Self::Relayed { .. }
+            Self::Chat(_) | Self::Reaction { .. } | Self::Caption(_) | Self::Relayed { .. }
         )
     }
 }

@@ -5,7 +5,7 @@ use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpParameters};
 
 use super::breakouts::BreakoutsRequest;
-use super::conversation::{ChatPolicy, ChatRequest, PollRequest};
+use super::conversation::{CaptionRequest, ChatPolicy, ChatRequest, PollRequest};
 use super::media::{Direction, StatsSubject, TransportKey};
 use super::participant::{ClientDevice, MediaSource};
 use super::role::{Policy, Sharing};
@@ -154,6 +154,8 @@ pub enum Request {
         /// One of [`super::REACTIONS`].
         reaction: String,
     },
+    /// Shows what somebody says to the others, as text.
+    Caption(CaptionRequest),
     /// Starts a poll, votes in it, or closes it.
     Poll(PollRequest),
     /// Notifies others whether the participant's devices are on, for clients that show it.

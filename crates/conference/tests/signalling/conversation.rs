@@ -1,10 +1,12 @@
-//! Chat, raised hands, reactions and polls of native clients: who is told of them, what a room keeps,
+//! Chat, raised hands, reactions, captions and polls of native clients: who is told of them, what a room keeps,
 //! and who may do what.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use watersmeet_conference::limits::{CHAT_HISTORY_LEN_MAX, REACTIONS_BURST};
+use watersmeet_conference::limits::{
+    CAPTION_LEN_MAX, CAPTIONS_BURST, CHAT_HISTORY_LEN_MAX, REACTIONS_BURST,
+};
 use watersmeet_conference::{ConferenceLimits, Namespace, SessionId};
 
 use super::harness::*;
@@ -353,6 +355,70 @@ fn reactions_are_of_a_fixed_set_and_limited_and_reach_the_others() {
 }
 
 #[test]
+fn captions_reach_the_others_and_are_limited_in_size_and_rate() {
+    let mut test = TestConference::new();
+    let (ana, ana_peer) = test.join_as("Ana");
+    let (ben, _) = test.join_as("Ben");
+    test.take_frames(ben);
+    for bad in [" ".to_owned(), "x".repeat(CAPTION_LEN_MAX + 1)] {
+        let refusal = test.expect_refusal(ana, "caption", json!({"text": bad}));
+        assert_eq!(refusal, "bad-request");
+    }
+    test.done(ana, "caption", json!({"text": "Good mor"}));
+    test.done(
+        ana,
+        "caption",
+        json!({"text": "Good morning", "final": true}),
+    );
+    let caption = |text: &str, is_final: bool| {
+        let payload =
+            json!({"peerId": ana_peer, "displayName": "Ana", "text": text, "final": is_final});
+        json!({"type": "caption", "payload": payload})
+    };
+    let shown = test.take_frames(ben);
+    assert_eq!(
+        shown,
+        [caption("Good mor", false), caption("Good morning", true)]
+    );
+    for _ in 2..CAPTIONS_BURST {
+        test.done(ana, "caption", json!({"text": "on"}));
+    }
+    let refusal = test.expect_refusal(ana, "caption", json!({"text": "on"}));
+    assert_eq!(refusal, "rate-limited");
+    test.advance(Duration::from_secs(1));
+    test.done(ana, "caption", json!({"text": "on"}));
+    assert_eq!(test.texts_for(ben), [""; 0]);
+}
+
+#[test]
+fn only_hosts_send_captions_of_others_or_while_they_alone_may_write() {
+    let mut test = TestConference::new();
+    let (host, host_peer) = test.join_as("Ana");
+    let (ben, ben_peer) = test.join_as("Ben");
+    let (cleo, _) = test.join_as("Cleo");
+    let of_host = json!({"text": "I resign", "peerId": host_peer});
+    assert_eq!(test.expect_refusal(ben, "caption", of_host), "forbidden");
+    test.take_frames(cleo);
+    test.done(
+        host,
+        "caption",
+        json!({"text": "Hello", "peerId": ben_peer}),
+    );
+    let shown = test.take_frames(cleo);
+    assert_eq!(shown[0]["payload"]["peerId"], ben_peer);
+    assert_eq!(shown[0]["payload"]["displayName"], "Ben");
+    let unknown = json!({"text": "Hello", "peerId": "nobody"});
+    let refusal = test.expect_refusal(host, "caption", unknown);
+    assert_eq!(refusal, "participant-not-found");
+
+    let policy = json!({"action": "setChatPolicy", "policy": "hosts"});
+    test.done(host, "moderate", policy);
+    let own = json!({"text": "Hello", "peerId": ben_peer});
+    assert_eq!(test.expect_refusal(ben, "caption", own), "forbidden");
+    test.done(host, "caption", json!({"text": "Hello"}));
+}
+
+#[test]
 fn poll_counts_one_vote_for_each_person_who_may_change_it() {
     let mut test = TestConference::new();
     let (ana, ana_peer) = test.join_as("Ana");
@@ -500,6 +566,7 @@ fn only_participants_take_part() {
             ("getConversation", json!({})),
             ("setHand", json!({"raised": true})),
             ("react", json!({"reaction": "👍"})),
+            ("caption", json!({"text": "hello"})),
             ("openPoll", json!({"question": "q", "options": ["a", "b"]})),
             ("vote", json!({"pollId": poll, "option": 0})),
             ("closePoll", json!({"pollId": poll})),

@@ -9,11 +9,12 @@ use crate::origin::OriginPattern;
 /// Content Security Policy of the page, but for `frame-ancestors`: everything is forbidden but files of this server
 /// and connections to it. `'self'` includes WebSockets to the same host and port (CSP 3 §6.7.2.8). Video and audio
 /// need no source, since they are played from objects. Inline scripts and styles, `eval` and markup from strings are
-/// not allowed.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+/// not allowed. WebAssembly may be compiled, and one policy of Trusted Types may start a worker: the page changes
+/// backgrounds so.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
     img-src 'self'; font-src 'self'; media-src 'self'; manifest-src 'self'; worker-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    require-trusted-types-for 'script'; trusted-types 'none'";
+    require-trusted-types-for 'script'; trusted-types background-worker";
 
 /// Rule about the pages that may show ours in a frame.
 #[derive(Debug, Clone)]

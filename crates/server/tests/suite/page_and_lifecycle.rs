@@ -233,7 +233,7 @@ fn every_response_has_the_security_headers() {
     for path in ["/", "/health", "/nothing"] {
         let (_, header, _) = program.get(path, "");
         for line in [
-            "content-security-policy: default-src 'none'; script-src 'self'",
+            "content-security-policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'",
             "connect-src 'self';",
             "frame-ancestors 'none'",
             "x-content-type-options: nosniff",

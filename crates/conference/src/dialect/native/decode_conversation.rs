@@ -1,11 +1,11 @@
-//! Decodes requests about chat, raised hands, reactions and polls.
+//! Decodes requests about chat, raised hands, reactions, captions and polls.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::payloads::*;
 use crate::dialect::media_json::read_value;
-use crate::message::{ChatRequest, PollRequest, Refusal, Request};
+use crate::message::{CaptionRequest, ChatRequest, PollRequest, Refusal, Request};
 
 /// Reads the payload of a frame of type `kind`.
 ///
@@ -33,6 +33,18 @@ pub(super) fn conversation_request(
         "react" => Request::React {
             reaction: read::<React>(payload)?.reaction,
         },
+        "caption" => {
+            let SendCaption {
+                text,
+                is_final,
+                peer_id,
+            } = read(payload)?;
+            Request::Caption(CaptionRequest {
+                text,
+                is_final: is_final.unwrap_or(false),
+                speaker: peer_id,
+            })
+        }
         "openPoll" => {
             let OpenPoll { question, options } = read(payload)?;
             Request::Poll(PollRequest::Open { question, options })

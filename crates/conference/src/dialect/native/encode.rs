@@ -191,6 +191,7 @@ fn encode_extended(state: &State, notice: &Notice) -> Option<String> {
         | Notice::HandRaised(_)
         | Notice::HandLowered { .. }
         | Notice::Reaction { .. }
+        | Notice::Caption(_)
         | Notice::PollOpened(_)
         | Notice::PollChanged { .. } => return encode_conversation_notice(notice),
         Notice::Breakouts(_) | Notice::BreakoutMoved(_) | Notice::BreakoutsClosed => {

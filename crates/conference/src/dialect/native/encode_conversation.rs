@@ -1,4 +1,4 @@
-//! Encodes chat, raised hands, reactions and polls as frames.
+//! Encodes chat, raised hands, reactions, captions and polls as frames.
 
 use std::sync::Arc;
 
@@ -28,6 +28,16 @@ pub(super) fn encode_conversation_notice(notice: &Notice) -> Option<String> {
                 reaction,
             };
             frame("reaction", id, payload)
+        }
+        Notice::Caption(caption) => {
+            let (peer_id, display_name) = id_and_name(&caption.speaker);
+            let payload = Caption {
+                peer_id,
+                display_name,
+                text: caption.text.to_string(),
+                is_final: caption.is_final,
+            };
+            frame("caption", id, payload)
         }
         Notice::PollOpened(state) => frame("pollOpened", id, poll(state)),
         Notice::PollChanged {

@@ -92,6 +92,7 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<GetConversation, Conversation>("getConversation", "conversation", config),
         row::<SetHand, Empty>("setHand", "done", config),
         row::<React, Empty>("react", "done", config),
+        row::<SendCaption, Empty>("caption", "done", config),
         row::<OpenPoll, Empty>("openPoll", "done", config),
         row::<Vote, Empty>("vote", "done", config),
         row::<ClosePoll, Empty>("closePoll", "done", config),
@@ -148,6 +149,7 @@ fn notices(config: &Config) -> Vec<(&'static str, String)> {
         ("handRaised", HandRaised::name(config)),
         ("handLowered", PeerRef::name(config)),
         ("reaction", Reaction::name(config)),
+        ("caption", Caption::name(config)),
         ("pollOpened", Poll::name(config)),
         ("pollChanged", PollChanged::name(config)),
         ("error", ErrorPayload::name(config)),
@@ -254,7 +256,7 @@ fn breakout_declarations(config: &Config) -> Vec<String> {
     ]
 }
 
-/// Returns the declarations of the types of chat, raised hands, reactions and polls.
+/// Returns the declarations of the types of chat, raised hands, reactions, captions and polls.
 fn conversation_declarations(config: &Config) -> Vec<String> {
     vec![
         declaration::<ChatPolicy>(config),
@@ -266,6 +268,7 @@ fn conversation_declarations(config: &Config) -> Vec<String> {
         declaration::<SetHand>(config),
         declaration::<HandRaised>(config),
         declaration::<React>(config),
+        declaration::<SendCaption>(config),
         declaration::<OpenPoll>(config),
         declaration::<Vote>(config),
         declaration::<ClosePoll>(config),
@@ -273,6 +276,7 @@ fn conversation_declarations(config: &Config) -> Vec<String> {
         declaration::<Conversation>(config),
         declaration::<ChatPolicyChanged>(config),
         declaration::<Reaction>(config),
+        declaration::<Caption>(config),
         declaration::<PollChanged>(config),
     ]
 }

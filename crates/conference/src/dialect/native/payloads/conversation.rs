@@ -1,4 +1,4 @@
-//! Payloads of chat, raised hands, reactions and polls.
+//! Payloads of chat, raised hands, reactions, captions and polls.
 
 use serde::{Deserialize, Serialize};
 
@@ -148,6 +148,37 @@ pub(crate) struct Reaction {
     pub display_name: Option<String>,
     /// Emoji to show for some seconds.
     pub reaction: &'static str,
+}
+
+/// `caption`, as it is sent
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SendCaption {
+    /// What is said.
+    pub text: String,
+    /// True when the words stay as they are; otherwise the next caption of the speaker replaces them.
+    #[serde(rename = "final")]
+    pub is_final: Option<bool>,
+    /// Id of the participant who speaks, whom only hosts may name; absent means oneself.
+    pub peer_id: Option<String>,
+}
+
+/// `caption`
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Caption {
+    /// Id of the participant who speaks, perhaps the receiver's own.
+    pub peer_id: String,
+    /// Name of that participant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// What is said.
+    pub text: String,
+    /// True when the words stay as they are; otherwise the next caption of the speaker replaces them.
+    #[serde(rename = "final")]
+    pub is_final: bool,
 }
 
 /// `openPoll`
