@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Backdrop } from './background/messages';
 import type { ProcessingEvents } from './background/processedCamera';

@@ -3,7 +3,7 @@
  * when another background is chosen. Until the first picture with it is ready, a camera that has just started is
  * neither shown nor sent, so that nobody sees what the person hides.
  */
-import { effect, signal, untracked, type ReadonlySignal } from '@preact/signals';
+import { effect, signal, untracked, type ReadonlySignal } from '@preact/signals-core';
 import type { Backdrop, Background } from './background/messages';
 import type { ProcessedCamera, ProcessingEvents } from './background/processedCamera';
 import { loadBackground, loadBackgroundPicture, saveBackground, saveBackgroundPicture } from './browserStorage';

@@ -1,5 +1,5 @@
 /** Captions of the call: shows those that arrive, and sends those of our own voice. */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 import { LINE_SHOWN_MS, withCaption, withoutOld, type CaptionLine } from './captionLines';
 import { named, type Named } from './notifications';
 import type { Notices } from './protocol';

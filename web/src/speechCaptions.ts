@@ -2,7 +2,7 @@
  * Captions of the own voice by the browser's speech recognition, which listens to the microphone that the browser has
  * chosen. Runs while the microphone is on; recognition that the browser ends is started again.
  */
-import { signal } from '@preact/signals';
+import { signal } from '@preact/signals-core';
 
 /** Why captions of the own voice stopped. */
 export type SpeechProblem = 'denied' | 'failed';
@@ -74,8 +74,9 @@ export class SpeechCaptions {
     if (wanted === (this.recognition !== null)) return;
     clearTimeout(this.restartTimer);
     if (wanted) return this.listen();
-    this.recognition?.abort();
+    const former = this.recognition;
     this.recognition = null;
+    former?.abort();
   }
 
   private listen(): void {
