@@ -167,9 +167,8 @@ impl Consumer {
 
     /// Continues with another stream, of which this packet is the first.
     fn switch_to(&mut self, arrival: &Arrival) {
-        if let Some(layer) = self.layers.current() {
-            self.left_layers.record(layer, self.sequence.newest());
-        }
+        self.left_layers
+            .record_switch(arrival.layer, self.sequence.newest());
         if let Some(format) = self.format(arrival.pt).filter(|it| it.pt != self.pt) {
             self.use_format(format);
         }

@@ -12,14 +12,19 @@ const BEHIND_MAX: u64 = 1_024;
 /// Newest packet of each layer when another one was changed to.
 #[derive(Debug, Default)]
 pub struct LeftLayers {
+    /// Layer that was changed to last, though nothing may have been sent since a pause.
+    latest: Option<u8>,
     newest: Option<Box<[SeqNo; LAYERS_MAX]>>,
 }
 
 impl LeftLayers {
-    /// Records that a layer is sent no more.
-    pub fn record(&mut self, layer: u8, newest: SeqNo) {
+    /// Records that `layer` is sent from now on; `newest` is the newest packet of the one before.
+    pub fn record_switch(&mut self, layer: u8, newest: SeqNo) {
+        let Some(former) = self.latest.replace(layer) else {
+            return;
+        };
         let layers = self.newest.get_or_insert_default();
-        if let Some(entry) = layers.get_mut(usize::from(layer)) {
+        if let Some(entry) = layers.get_mut(usize::from(former)) {
             *entry = newest;
         }
     }
@@ -40,7 +45,9 @@ mod tests {
     fn layer_that_was_left_goes_on_behind_its_newest_packet() {
         let mut left = LeftLayers::default();
         assert!(!left.contains(2, SeqNo(5_000)));
-        left.record(2, SeqNo(5_000));
+        left.record_switch(2, SeqNo(0));
+        assert!(!left.contains(2, SeqNo(5_000)));
+        left.record_switch(1, SeqNo(5_000));
         assert!(left.contains(2, SeqNo(4_990)));
         assert!(left.contains(2, SeqNo(5_000)));
         assert!(!left.contains(2, SeqNo(5_001)));
@@ -50,9 +57,10 @@ mod tests {
     #[test]
     fn numbers_that_start_anew_are_followed() {
         let mut left = LeftLayers::default();
-        left.record(0, SeqNo(5_000));
+        left.record_switch(0, SeqNo(0));
+        left.record_switch(u8::MAX, SeqNo(5_000));
         assert!(!left.contains(0, SeqNo(100)));
-        left.record(u8::MAX, SeqNo(5_000));
+        left.record_switch(0, SeqNo(5_000));
         assert!(!left.contains(u8::MAX, SeqNo(4_999)));
     }
 }

@@ -96,3 +96,29 @@ fn packets_of_a_frame_have_one_picture_id_however_late() {
     .concat();
     rewriting::rewriting(&script);
 }
+
+/// A frame that the fuzz target found sent twice: it was sent before a pause, after which a layer began with a keyframe;
+/// then an earlier keyframe of the former layer was repaired.
+#[test]
+fn frames_from_before_a_pause_are_not_sent_again() {
+    let start = [0xd7];
+    let held_back = [0x57, 0xac];
+    let resume = [0xac, 0xff];
+    let long_pause = [0xff, 0xff];
+    let frames = [0xf7, 0xac];
+    let pause = [0xac, 0xac];
+    let repaired = [0xf7, 0xe1];
+    let script = [
+        &start[..],
+        &held_back,
+        &pause,
+        &resume,
+        &long_pause,
+        &frames,
+        &pause,
+        &resume,
+        &repaired,
+    ]
+    .concat();
+    rewriting::rewriting(&script);
+}
