@@ -78,9 +78,6 @@ const SHOWN_MIN: Bitrate = Bitrate::from_kbps(400);
 /// that of a small picture.
 const HELD_MIN: Bitrate = Bitrate::from_kbps(280);
 
-/// Bitrate of one voice, as sent.
-const ONE_VOICE_MAX: Bitrate = Bitrate::from_kbps(90);
-
 /// Length of a large packet in bytes.
 const LARGE_PACKET: usize = 1_200;
 
@@ -522,12 +519,6 @@ impl BandwidthEstimator {
         };
         congestion.record_queue(queue, is_short);
         !is_own && congestion.is_fruitless(now, queue, is_expected)
-    }
-
-    /// Returns whether most of what is sent is audio of several people, whose arrival is not reported. It can fill the
-    /// queue however little else is sent, so that a queue which stays tells nothing about other traffic.
-    fn is_mostly_unreported(&self) -> bool {
-        self.unreported > self.arrived().max(ONE_VOICE_MAX)
     }
 
     fn begin_competition(&mut self, now: Time, queue: Duration) {

@@ -33,6 +33,9 @@ const DRAINED_WITHIN: Duration = Duration::from_millis(900);
 /// the way it would stay for ever.
 const DRAINING_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Upper bound of the bitrate of one voice, as sent.
+const ONE_VOICE_MAX: Bitrate = Bitrate::from_kbps(90);
+
 /// Length of the IP and UDP headers: much beside a packet of audio.
 const UDP_HEADERS_LEN: usize = 28;
 
@@ -128,6 +131,12 @@ impl BandwidthEstimator {
             bitrate: probe.unwrap_or(rate),
             is_probe: probe.is_some(),
         }
+    }
+
+    /// Returns whether most of what is sent is audio of several people, whose arrival is not reported. It can fill the
+    /// queue however little else is sent, so that a queue which stays tells nothing about other traffic.
+    pub(super) fn is_mostly_unreported(&self) -> bool {
+        self.unreported > self.arrived().max(ONE_VOICE_MAX)
     }
 
     /// Returns for how long a queue has been standing; `None` when none is.
