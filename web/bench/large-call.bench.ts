@@ -1,5 +1,5 @@
 /**
- * What a page does in a large call: one real page at 1280×800 among peers of the load generator that send simulcast.
+ * Figures of a page in a large call: one real page at 1280×800 among peers of the load generator that send simulcast.
  * Prints the pages, the layers that are asked for, what is received, and the long tasks of the page. `PEERS=24`
  * sets the number of peers, `SECONDS=20` the time that is measured, `PROFILE=FILE` writes a CPU profile for DevTools.
  */

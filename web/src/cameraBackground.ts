@@ -1,5 +1,5 @@
 /**
- * What is shown behind the person: the choice, and the track of the camera with it. The code and the model are loaded
+ * Background of the camera: the choice, and the track of the camera with it. The code and the model are loaded
  * when another background is chosen. Until the first picture with it is ready, a camera that has just started is
  * neither shown nor sent, so that nobody sees what the person hides.
  */

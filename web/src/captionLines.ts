@@ -1,7 +1,7 @@
 /** Which captions are shown: the last lines, each for some seconds after its last change. Pure. */
 import type { Named } from './notifications';
 
-/** What somebody says. */
+/** Words of one person. */
 export interface SpokenText {
   speaker: Named;
   text: string;

@@ -26,7 +26,7 @@ export interface TestState {
   lossShare?: number;
 }
 
-/** What the advice is about: the outcome, or a weakness of a connection that works. */
+/** Subject of the advice: the outcome, or a weakness of a connection that works. */
 export type TestAdvice = TestOutcome | 'lossy' | 'slow';
 
 /** A sound to send. */

@@ -52,7 +52,7 @@ export class FakeMedia implements Media {
     sendPath: {},
   };
 
-  /** What `reports` returns, one after the other; the last one again and again. */
+  /** Results of `reports`, one after the other; the last one again and again. */
   reportsInOrder: StatsReports[] = [{ receive: [], send: [] }];
 
   readonly sentSources = new Map<string, MediaSource>();

@@ -712,7 +712,7 @@ export type React = {
 
 /** `caption`, as it is sent */
 export type SendCaption = {
-  /** What is said. */
+  /** Text of the caption. */
   text: string;
   /** True when the words stay as they are; otherwise the next caption of the speaker replaces them. */
   final?: boolean;
@@ -800,7 +800,7 @@ export type Caption = {
   peerId: string;
   /** Name of that participant. */
   displayName?: string;
-  /** What is said. */
+  /** Text of the caption. */
   text: string;
   /** True when the words stay as they are; otherwise the next caption of the speaker replaces them. */
   final: boolean;

@@ -1,4 +1,4 @@
-/** What is shown behind a person: others see it, and the person unchanged. */
+/** Backgrounds of the camera: others see the background, and the person unchanged. */
 import { NIGHTLY, ROOM, SMALL_CAMERA, expect, test, type CallParticipant } from './callFixture';
 import { CHEEK, WALL } from './portraitVideo';
 

@@ -1,14 +1,14 @@
-/** What a background is, and the messages between the page and the worker that puts it behind the person. */
+/** Kinds of backgrounds, and the messages between the page and the worker that puts it behind the person. */
 
 /** Backgrounds that are drawn by code. */
 export const SCENES = ['dusk', 'meadow', 'paper'] as const;
 export type Scene = (typeof SCENES)[number];
 
-/** What is shown behind the person; `picture` is the person's own. */
+/** Background of the camera; `picture` is the person's own. */
 export const BACKGROUNDS = ['none', 'blur', ...SCENES, 'picture'] as const;
 export type Background = (typeof BACKGROUNDS)[number];
 
-/** What the worker puts behind the person. */
+/** Background as the worker draws it. */
 export type Backdrop = 'blur' | Scene | ImageBitmap;
 
 export type WorkerRequest =

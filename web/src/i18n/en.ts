@@ -110,7 +110,7 @@ export const EN = {
   'meter.heard': 'We hear you',
   'meter.silent': 'Say something',
 
-  // What is shown behind the person
+  // Background of the camera
   'background.label': 'Background',
   'background.none': 'None',
   'background.blur': 'Blur',

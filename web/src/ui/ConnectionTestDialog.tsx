@@ -44,7 +44,7 @@ export function ConnectionTestDialog({ app, close }: { app: App; close(): void }
   );
 }
 
-/** What was found so far, in the order of the test. */
+/** Findings so far, in the order of the test. */
 function figures({ stage, serverMs, outcome, rttMs, lossShare }: TestState): [term: string, value: string][] {
   const pending = stage === 'done' ? '–' : '…';
   const time = (ms: number | undefined) => (ms === undefined ? pending : formatUnit(ms, 'millisecond'));

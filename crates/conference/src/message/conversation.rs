@@ -71,7 +71,7 @@ pub struct ReadMessage {
 /// Request to show a caption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptionRequest {
-    /// What is said.
+    /// Text of the caption.
     pub text: String,
     /// Whether the words stay as they are. Otherwise the next caption of the speaker replaces them.
     pub is_final: bool,
@@ -79,12 +79,12 @@ pub struct CaptionRequest {
     pub speaker: Option<String>,
 }
 
-/// What a participant says, as text.
+/// Caption: the words of a participant as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caption {
     /// Participant who speaks.
     pub speaker: Author,
-    /// What is said.
+    /// Text of the caption.
     pub text: Arc<str>,
     /// Whether the words stay as they are. Otherwise the next caption of the speaker replaces them.
     pub is_final: bool,

@@ -163,7 +163,7 @@ pub enum Notice {
         /// One of [`super::REACTIONS`].
         reaction: &'static str,
     },
-    /// What a participant says, as text.
+    /// Caption: the words of a participant as text.
     Caption(Caption),
     /// A participant started a poll, perhaps the receiver of this notice.
     PollOpened(Arc<PollState>),

@@ -385,7 +385,7 @@ fn hosts_in_breakout_rooms_are_asked_to_admit_and_can() {
         };
         last(&test.take_frames(late), expected);
     }
-    // Somebody who gives up is taken from the list there too.
+    // A person who gives up is removed from that list too.
     let (late, peer) = test.open();
     test.expect_reply(late, "joinRoom", json!({"roomId": "room"}), "waiting");
     test.take_frames(host);

@@ -155,7 +155,7 @@ pub(crate) struct Reaction {
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SendCaption {
-    /// What is said.
+    /// Text of the caption.
     pub text: String,
     /// True when the words stay as they are; otherwise the next caption of the speaker replaces them.
     #[serde(rename = "final")]
@@ -174,7 +174,7 @@ pub(crate) struct Caption {
     /// Name of that participant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// What is said.
+    /// Text of the caption.
     pub text: String,
     /// True when the words stay as they are; otherwise the next caption of the speaker replaces them.
     #[serde(rename = "final")]
