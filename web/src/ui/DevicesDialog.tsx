@@ -15,9 +15,9 @@ export function DevicesDialog({ app, isViewer, close }: { app: App; isViewer: bo
       {!isViewer && (
         <div class="devices">
           <DevicePickers capture={app.capture} />
-          <BackgroundPicker background={app.background} />
           <MicrophoneLevel capture={app.capture} />
           <CameraQualityFields app={app} />
+          <BackgroundPicker background={app.background} />
         </div>
       )}
       <SpeakerPicker output={app.capture.output} />
