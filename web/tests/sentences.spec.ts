@@ -80,7 +80,7 @@ test('each press of a refused device says why it stays off', NO_MEDIA, async ({ 
   await ana.reload();
   await expect(ana.page.getByRole('alert')).toContainText('You can also join without.');
   await ana.join();
-  const problem = ana.page.getByRole('status').filter({ hasText: 'This page may not use your camera and microphone.' });
+  const problem = ana.page.getByRole('status').filter({ hasText: 'Your system does not let this browser use the camera and microphone.' });
   await expect(problem).not.toContainText('join without');
   await problem.getByRole('button', { name: 'Dismiss' }).click();
   await expect(problem).toHaveCount(0);

@@ -111,8 +111,8 @@ impl Consumer {
             return Some(selection);
         }
         if self.sequence.is_next(arrival.seq) {
-            // Nothing is missing: only the media clock has jumped.
-            self.rejoin(arrival);
+            // Only the media clock has jumped. Packets that are missing keep their numbers, as their pictures do.
+            self.follow_clock(arrival);
             return Some(selection);
         }
         self.layers.restart();
@@ -143,8 +143,13 @@ impl Consumer {
 
     /// Continues the outgoing numbers and timestamps with this packet.
     fn rejoin(&mut self, arrival: &Arrival) {
-        let reference = self.timestamp_by_clock(arrival);
         self.sequence.join(arrival.seq);
+        self.follow_clock(arrival);
+    }
+
+    /// Continues the outgoing timestamps with this packet, though its clock has jumped.
+    fn follow_clock(&mut self, arrival: &Arrival) {
+        let reference = self.timestamp_by_clock(arrival);
         self.timestamps
             .join(arrival.at, arrival.timestamp, self.clock_rate, reference);
     }

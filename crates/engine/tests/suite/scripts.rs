@@ -122,3 +122,33 @@ fn frames_from_before_a_pause_are_not_sent_again() {
     .concat();
     rewriting::rewriting(&script);
 }
+
+/// Frames that the fuzz target found with a picture missing between them and no number: the media clock jumped after
+/// a lost packet and a frame of a temporal layer that was left out.
+#[test]
+fn lost_packets_keep_their_numbers_when_the_clock_jumps() {
+    let start = [0x2b];
+    let keyframe = [0xa7, 0xff];
+    let base_layer_only = [0x2b, 0xa7];
+    let pause = [0xff, 0x93];
+    let left_out = [0xa6, 0x5b];
+    let repaired = [0x5a, 0xa4];
+    let lost = [0x93, 0x5a, 0xfb, 0x93, 0x5b, 0x5a];
+    let left_out_again = [0xa4, 0x93];
+    let clock_jump = [0x5a, 0x0a, 0x3b, 0x01, 0x1e, 0xa4, 0x3b, 0x17];
+    let frames = [0x17, 0x5b, 0x17, 0xbf, 0x17, 0x17, 0xb1, 0xc5];
+    let script = [
+        &start[..],
+        &keyframe,
+        &base_layer_only,
+        &pause,
+        &left_out,
+        &repaired,
+        &lost,
+        &left_out_again,
+        &clock_jump,
+        &frames,
+    ]
+    .concat();
+    rewriting::rewriting(&script);
+}
