@@ -31,7 +31,14 @@ export default defineConfig({
   forbidOnly: true,
   reporter: [['list']],
   projects: [
-    { name: 'page', grep: NO_MEDIA, fullyParallel: true, workers: parallelWorkers, outputDir: 'test-results/page' },
+    {
+      name: 'page',
+      grep: NO_MEDIA,
+      grepInvert: NIGHTLY,
+      fullyParallel: true,
+      workers: parallelWorkers,
+      outputDir: 'test-results/page',
+    },
     {
       name: 'small-calls',
       testMatch: SMALL_CALLS,

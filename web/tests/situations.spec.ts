@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Locator, Page } from '@playwright/test';
-import { NO_MEDIA, ROOM, expect, test } from './callFixture';
+import { NIGHTLY, NO_MEDIA, ROOM, expect, test } from './callFixture';
 import { signToken } from './jwt';
 
 const TOLD_MS_MAX = 3_000;
@@ -81,7 +81,9 @@ async function refusePlaying(page: Page): Promise<void> {
 }
 
 for (const browser of ['chromium', 'firefox'] as const) {
-  test(`devices that fail are told in ${browser}`, NO_MEDIA, async ({ call }) => {
+  const tags = browser === 'firefox' ? { tag: [NO_MEDIA.tag, NIGHTLY.tag] } : NO_MEDIA;
+
+  test(`devices that fail are told in ${browser}`, tags, async ({ call }) => {
     const ana = await call.open('ana', { browser, room: ROOM });
     const { page } = ana;
     await controlDevices(page);
@@ -117,7 +119,7 @@ for (const browser of ['chromium', 'firefox'] as const) {
     await expectTold(second.getByText('You are in this meeting in another tab.'));
   });
 
-  test(`a locked room and an expired link are told in ${browser}`, NO_MEDIA, async ({ call }) => {
+  test(`a locked room and an expired link are told in ${browser}`, tags, async ({ call }) => {
     const secret = randomBytes(32).toString('hex');
     await call.startServer({ JWT_SECRET: secret, WATERSMEET_ROOM_POLICY: 'locked' });
     await call.join('host', VOICE);
@@ -130,7 +132,7 @@ for (const browser of ['chromium', 'firefox'] as const) {
     await expectTold(ben.page.getByRole('alert').filter({ hasText: 'Your invitation does not open this room: it has run out' }));
   });
 
-  test(`sound that is held back, a network without UDP, sleep and a server that is gone are told in ${browser}`, NO_MEDIA, async ({ call }) => {
+  test(`sound that is held back, a network without UDP, sleep and a server that is gone are told in ${browser}`, tags, async ({ call }) => {
     const server = await call.startServer({ WATERSMEET_UDP: 'false' });
     await call.join('ana', VOICE);
     const ben = await call.open('ben', { browser });
@@ -160,7 +162,7 @@ for (const browser of ['chromium', 'firefox'] as const) {
     await expectTold(alert.filter({ hasText: 'The connection was lost.' }));
   });
 
-  test(`a network that blocks all media is told in ${browser}`, NO_MEDIA, async ({ call }) => {
+  test(`a network that blocks all media is told in ${browser}`, tags, async ({ call }) => {
     const { relay } = await call.startServerBehindRelay({});
     await relay.command('cut all');
     const ana = await call.open('ana', { browser, room: ROOM, relayPort: relay.port, ...VOICE });
