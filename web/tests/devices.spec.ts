@@ -35,6 +35,7 @@ async function loudestSample(page: Page): Promise<number> {
 
 /** Chooses the last option of a select, which is not the chosen one, and returns its value. */
 async function chooseLast(select: Locator): Promise<string> {
+  await expect.poll(() => select.getByRole('option').count()).toBeGreaterThan(1);
   const values = await select.getByRole('option').evaluateAll((options) => options.map((it) => (it as HTMLOptionElement).value));
   const last = values.at(-1) ?? '';
   await expect(select).not.toHaveValue(last);

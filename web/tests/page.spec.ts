@@ -14,7 +14,7 @@ test('a refused permission is explained and does not prevent joining', async ({ 
   const ana = await call.join('ana');
   const ben = await call.open('ben', { room: ROOM });
   await refuseDevices(ben.page, 'NotAllowedError');
-  await expect(ben.page.getByRole('alert')).toContainText('may not use your camera and microphone');
+  await expect(ben.page.getByRole('alert')).toContainText('Your system does not let this browser use the camera and microphone.');
   await ben.join();
   await ben.expectVideoFrom(ana);
   await ben.expectAudioFrom(ana);

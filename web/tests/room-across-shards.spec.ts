@@ -1,12 +1,12 @@
 /** A room spread over two shards: participants on different ports exchange media, join late and leave. */
 import { SMALL_CAMERA, expect, expectAllReceiveAll, test } from './callFixture';
-import { freePort } from './server';
+import { freePortPair } from './server';
 
 test('participants of one room exchange media across shards', async ({ call }) => {
   const server = await call.startServer({
     WATERSMEET_SHARDS: '2',
     WATERSMEET_SPREAD_ABOVE_PERCENT: '0',
-    WATERSMEET_RTC_PORT: String(await freePort()),
+    WATERSMEET_RTC_PORT: String(await freePortPair()),
   });
   const ana = await call.join('ana', SMALL_CAMERA);
   const ben = await call.join('ben', SMALL_CAMERA);

@@ -1,5 +1,6 @@
 /** One server process per test, on free ports, with its page on the loopback address. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -127,12 +128,35 @@ export function sleep(ms: number): Promise<void> {
 
 /** Returns a TCP port that was free a moment ago. */
 export function freePort(): Promise<number> {
+  return listenOnce(0, '127.0.0.1');
+}
+
+/** Returns the first of two ports in a row that were free for TCP and UDP a moment ago: those of two shards. */
+export async function freePortPair(): Promise<number> {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const first = await freePort();
+    const areFree = [first, first + 1].flatMap((port) => [listenOnce(port, '0.0.0.0'), bindOnce(port)]);
+    const results = await Promise.allSettled(areFree);
+    if (results.every(({ status }) => status === 'fulfilled')) return first;
+  }
+  throw new Error('no two ports in a row are free');
+}
+
+function listenOnce(port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
+    probe.listen(port, host, () => {
       const address = probe.address();
       probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
     });
+  });
+}
+
+function bindOnce(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createSocket('udp4');
+    probe.once('error', reject);
+    probe.bind(port, () => probe.close(() => resolve()));
   });
 }

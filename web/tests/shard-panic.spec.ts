@@ -3,7 +3,7 @@
  * affected. Needs a program built with `--features faults`; `WATERSMEET_FAULTS_BIN` is its path.
  */
 import { SMALL_CAMERA, expect, test } from './callFixture';
-import { freePort } from './server';
+import { freePortPair } from './server';
 
 const FAULTS_BIN = process.env.WATERSMEET_FAULTS_BIN;
 const REJOIN_MS_MAX = 5_000;
@@ -12,7 +12,7 @@ const FREEZE_MS_MAX = 500;
 
 test('a room on a panicked shard is back within five seconds, another room sees no freeze', async ({ call }) => {
   test.skip(!FAULTS_BIN, 'WATERSMEET_FAULTS_BIN is not set');
-  const firstPort = await freePort();
+  const firstPort = await freePortPair();
   const server = await call.startServer({ WATERSMEET_SHARDS: '2', WATERSMEET_RTC_PORT: String(firstPort) }, FAULTS_BIN);
   const ana = await call.join('ana', { room: 'panicking', ...SMALL_CAMERA });
   const ben = await call.join('ben', { room: 'panicking', ...SMALL_CAMERA });
