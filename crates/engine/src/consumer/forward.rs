@@ -1,5 +1,7 @@
 //! Forwarding of one packet: what a consumer sends for it, with which numbers.
 
+use std::time::Duration;
+
 use watersmeet_wire::codec::{Codec, PictureId};
 use watersmeet_wire::units::Time;
 
@@ -11,6 +13,9 @@ use crate::packet::Arrival;
 /// Rate at which frames of the past follow one another by their timestamps, so that a receiver shows them
 /// without delay: in frames per second.
 const CATCH_UP_FRAME_RATE: u32 = 1_000;
+
+/// Age up to which a keyframe from before a pause may start the stream again: as long as packets are usually cached.
+const RESTARTS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Decision of a consumer about a packet of its producer.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +59,7 @@ impl Consumer {
                 self.omit(arrival);
                 return Forwarding::Nothing;
             }
-            Selection::Switch if self.was_sent(arrival) => return Forwarding::Nothing,
+            Selection::Switch if self.was_sent(now, arrival) => return Forwarding::Nothing,
             Selection::Switch => self.switch_to(arrival),
             Selection::Omit | Selection::Forward | Selection::Change => {}
         }
@@ -164,10 +169,16 @@ impl Consumer {
         (step > 0).then_some(step.min(self.clock_rate / CATCH_UP_FRAME_RATE))
     }
 
-    /// Returns whether a keyframe is of a layer that was sent before, and not newer than what was sent of it.
-    fn was_sent(&self, arrival: &Arrival) -> bool {
+    /// Returns whether a keyframe is of a layer that was sent before, and not newer than what was sent of it. After a
+    /// pause a recent one is better than none.
+    fn was_sent(&self, now: Time, arrival: &Arrival) -> bool {
         let has_picture = self.layers.current().is_some();
-        has_picture && self.left_layers.contains(arrival.layer, arrival.seq)
+        let is_recent = now.since(arrival.at) < RESTARTS_WITHIN;
+        let newest = self.sequence.newest();
+        (has_picture || !is_recent)
+            && self
+                .left_layers
+                .contains(arrival.layer, arrival.seq, newest)
     }
 
     /// Continues with another stream, of which this packet is the first.

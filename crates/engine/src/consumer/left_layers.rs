@@ -29,11 +29,15 @@ impl LeftLayers {
         }
     }
 
-    /// Returns whether a packet of a layer is not newer than what was sent of it.
-    pub fn contains(&self, layer: u8, seq: SeqNo) -> bool {
-        let newest = self.newest.as_deref();
-        let newest = newest.and_then(|layers| layers.get(usize::from(layer)));
-        newest.is_some_and(|newest| seq <= *newest && newest.0 - seq.0 < BEHIND_MAX)
+    /// Returns whether a packet of a layer is not newer than what was sent of it. `newest` is the newest packet of the
+    /// layer that was changed to last.
+    pub fn contains(&self, layer: u8, seq: SeqNo, newest: SeqNo) -> bool {
+        let of_former = || self.newest.as_deref()?.get(usize::from(layer)).copied();
+        let newest = match self.latest {
+            Some(latest) if latest == layer => Some(newest),
+            _ => of_former(),
+        };
+        newest.is_some_and(|newest| seq <= newest && newest.0 - seq.0 < BEHIND_MAX)
     }
 }
 
@@ -44,14 +48,14 @@ mod tests {
     #[test]
     fn layer_that_was_left_goes_on_behind_its_newest_packet() {
         let mut left = LeftLayers::default();
-        assert!(!left.contains(2, SeqNo(5_000)));
+        assert!(!left.contains(2, SeqNo(5_000), SeqNo(5_001)));
         left.record_switch(2, SeqNo(0));
-        assert!(!left.contains(2, SeqNo(5_000)));
+        assert!(left.contains(2, SeqNo(3_000), SeqNo(3_001)));
         left.record_switch(1, SeqNo(5_000));
-        assert!(left.contains(2, SeqNo(4_990)));
-        assert!(left.contains(2, SeqNo(5_000)));
-        assert!(!left.contains(2, SeqNo(5_001)));
-        assert!(!left.contains(1, SeqNo(4_990)));
+        assert!(left.contains(2, SeqNo(4_990), SeqNo(0)));
+        assert!(left.contains(2, SeqNo(5_000), SeqNo(0)));
+        assert!(!left.contains(2, SeqNo(5_001), SeqNo(0)));
+        assert!(!left.contains(1, SeqNo(4_990), SeqNo(0)));
     }
 
     #[test]
@@ -59,8 +63,8 @@ mod tests {
         let mut left = LeftLayers::default();
         left.record_switch(0, SeqNo(0));
         left.record_switch(u8::MAX, SeqNo(5_000));
-        assert!(!left.contains(0, SeqNo(100)));
+        assert!(!left.contains(0, SeqNo(100), SeqNo(0)));
         left.record_switch(0, SeqNo(5_000));
-        assert!(!left.contains(u8::MAX, SeqNo(4_999)));
+        assert!(!left.contains(u8::MAX, SeqNo(4_999), SeqNo(0)));
     }
 }

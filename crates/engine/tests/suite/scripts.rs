@@ -152,3 +152,30 @@ fn lost_packets_keep_their_numbers_when_the_clock_jumps() {
     .concat();
     rewriting::rewriting(&script);
 }
+
+/// Frames that the fuzz target found sent twice after a pause: the first keyframe of the layer that was sent came more
+/// than a second late.
+#[test]
+fn keyframe_that_comes_very_late_starts_nothing_after_a_pause() {
+    let start = [0xfb];
+    let held_back = [0x93, 0x53, 0xa6, 0x0a, 0x3b];
+    let pause = [0x8c; 12];
+    let base_layer_frame = [0x84, 0xb5];
+    let frames_with_a_loss = [0xaf, 0xb5];
+    let pauses = [0x8c; 28];
+    let resume_and_repair = [0xbf, 0x0a, 0x00];
+    let script = [
+        &start[..],
+        &held_back,
+        &pause,
+        &[0xb5; 5],
+        &base_layer_frame,
+        &[0xb5; 29],
+        &frames_with_a_loss,
+        &[0xb5; 18],
+        &pauses,
+        &resume_and_repair,
+    ]
+    .concat();
+    rewriting::rewriting(&script);
+}
