@@ -385,10 +385,11 @@ struct LossyLink {
 
 impl LossyLink {
     fn send(&mut self, now: Time, to_server: bool, packet: &[u8]) {
-        // With 30 % loss about one handshake in 2,000 runs out of retransmissions.
+        // With 20 % loss about one handshake in 9,000 runs out of retransmissions, which no seed prevents: the lengths of
+        // signatures, and thereby the packets, are random.
         let copies = match self.rng.next_u32() % 10 {
-            0..=1 => 0,
-            2 => 2,
+            0 => 0,
+            1..=2 => 2,
             _ => 1,
         };
         for _ in 0..copies {
@@ -411,7 +412,9 @@ impl LossyLink {
             for (_, packet) in drain(transport) {
                 self.send(now, false, &packet);
             }
-            if peer.srtp.is_some() && transport.path().is_some() {
+            // The last flight of the one that finishes first may be lost.
+            let is_finished = transport.dtls_state() == DtlsState::Connected;
+            if peer.srtp.is_some() && is_finished && transport.path().is_some() {
                 return Some(now.since(NOW));
             }
             now = now + Duration::from_millis(5);
