@@ -3,7 +3,7 @@
  * when another background is chosen. Until the first picture with it is ready, a camera that has just started is
  * neither shown nor sent, so that nobody sees what the person hides.
  */
-import { effect, signal, untracked, type ReadonlySignal } from '@preact/signals-core';
+import { computed, effect, signal, untracked, type ReadonlySignal } from '@preact/signals-core';
 import type { Backdrop, Background } from './background/messages';
 import type { ProcessedCamera, ProcessingEvents } from './background/processedCamera';
 import { loadBackground, loadBackgroundPicture, saveBackground, saveBackgroundPicture } from './browserStorage';
@@ -23,9 +23,9 @@ export class CameraBackground {
   readonly loading = signal(false);
   readonly problem = signal<BackgroundProblem | null>(null);
   /** Whether a picture of the person's own can be chosen. */
-  readonly hasPicture = signal(loadBackgroundPicture() !== '');
+  readonly hasPicture = computed(() => this.picture.value !== '');
 
-  private picture = loadBackgroundPicture();
+  private readonly picture = signal(loadBackgroundPicture());
   private processed: ProcessedTrack | null = null;
   /** Number of the latest change; what earlier ones load is not used. */
   private change = 0;
@@ -55,12 +55,11 @@ export class CameraBackground {
   async choosePicture(file: Blob): Promise<boolean> {
     try {
       const { readPicture } = await import('./background/ownPicture');
-      this.picture = await readPicture(file);
+      this.picture.value = await readPicture(file);
     } catch {
       return false;
     }
-    saveBackgroundPicture(this.picture);
-    this.hasPicture.value = true;
+    saveBackgroundPicture(this.picture.value);
     const isShown = this.chosen.value === 'picture';
     this.choose('picture');
     if (isShown) await this.update();
@@ -107,7 +106,7 @@ export class CameraBackground {
   private async backdropOf(background: Exclude<Background, 'none'>): Promise<Backdrop> {
     if (background !== 'picture') return background;
     const { decodePicture } = await import('./background/ownPicture');
-    return decodePicture(this.picture);
+    return decodePicture(this.picture.value);
   }
 
   private giveUp(problem: BackgroundProblem): void {

@@ -7,6 +7,7 @@ import type { Route } from './connectionQuality';
 import type { CreateMedia, Media, MediaConsumer, MediaProducer, TransportSignalling } from './media';
 import type { Connected, Direction, IceServer, TransportCreated } from './protocol';
 import { ConnectionLost, type SignallingConnection, type SignallingEvents } from './signalling';
+import { sleep, within } from './timeLimit';
 import { figuresOf, readReceived, readSent, type TrackFigures, type TrackReading } from './trackFigures';
 
 export type TestStage = 'server' | 'media' | 'measuring' | 'done';
@@ -205,17 +206,6 @@ function portOf(created: TransportCreated | undefined): number | undefined {
 function rttOf(sent: TrackFigures | null, received: TrackFigures | null): Pick<TestState, 'rttMs'> {
   const rttMs = sent?.rttMs ?? received?.rttMs;
   return rttMs === undefined ? {} : { rttMs };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const limit = sleep(ms).then((): never => {
-    throw new ConnectionLost('no answer in time');
-  });
-  return Promise.race([work, limit]);
 }
 
 async function succeedsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {

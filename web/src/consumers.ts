@@ -9,6 +9,7 @@ import type { Consumed, ConsumerLayersChanged, ConsumerScore, Notice } from './p
 import type { RemoteProducer } from './remoteProducer';
 import { RetryTimers } from './retryTimers';
 import { ConnectionLost, Refusal, failureReason, isLasting, type RoomSignalling } from './signalling';
+import { sleep } from './timeLimit';
 
 /** How long the first consumers wait for one another, so that the browser negotiates only once for them. */
 const GATHER_MS_MAX = 300;
@@ -51,9 +52,9 @@ export class Consumers {
     this.media = media;
     const wanted = this.list.producers().filter((producer) => this.isWanted(producer));
     const requests = wanted.map(({ id }) => ({ id, reply: this.requestConsumer(media, id) }));
-    const gathered = Promise.race([Promise.allSettled(requests.map(({ reply }) => reply)), delay(GATHER_MS_MAX)]);
+    const gathered = Promise.race([Promise.allSettled(requests.map(({ reply }) => reply)), sleep(GATHER_MS_MAX)]);
     const consumers = requests.map(({ id, reply }) => this.receive(media, id, gathered.then(() => reply)));
-    await Promise.race([Promise.all(consumers), delay(START_MS_MAX)]);
+    await Promise.race([Promise.all(consumers), sleep(START_MS_MAX)]);
   }
 
   /** Closes all consumers. */
@@ -283,8 +284,4 @@ export class Consumers {
 
 function isRateLimited(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'rate-limited';
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,4 +1,5 @@
 /** Sounds made in code: one to hear whether a speaker works, and a tone to test the connection with. */
+import { within } from './timeLimit';
 
 /** Frequencies of its notes in hertz, an upward fifth: small speakers play them too. */
 const NOTES_HZ = [523, 784];
@@ -17,8 +18,8 @@ export async function playTestSound(apply: (element: HTMLMediaElement) => Promis
     const output = context.createMediaStreamDestination();
     element.srcObject = output.stream;
     await apply(element);
-    await Promise.all([withinLimit(context.resume()), element.play()]);
-    await withinLimit(playNotes(context, output));
+    await Promise.all([within(END_MS_MAX, context.resume()), element.play()]);
+    await within(END_MS_MAX, playNotes(context, output));
   } finally {
     element.srcObject = null;
     await context.close();
@@ -39,11 +40,6 @@ function playNotes(context: AudioContext, output: AudioNode): Promise<void> {
     return new Promise<void>((resolve) => (oscillator.onended = () => resolve()));
   });
   return Promise.all(notes).then(() => undefined);
-}
-
-function withinLimit(work: Promise<void>): Promise<void> {
-  const limit = new Promise<never>((_, reject) => setTimeout(() => reject(new Error('the sound does not end')), END_MS_MAX));
-  return Promise.race([work, limit]);
 }
 
 /** Creates a tone to send, which is not played here. */

@@ -82,7 +82,7 @@ test('Firefox shows others a chosen background too', NIGHTLY, async ({ call }) =
   const fay = await call.join('Fay', { browser: 'firefox', ...SMALL_CAMERA });
   const ben = await call.join('Ben', { options: { camera: '0' } });
   await ben.expectVideoFrom(fay);
-  // Nobody is in the picture of its fake camera.
+  // The fake camera of Firefox shows no person, so that the background covers all of the picture.
   await choose(fay, 'Dusk');
   await expect.poll(async () => difference(await colourOf(ben, fay, WALL), DUSK), { timeout: 30_000 }).toBeLessThan(SAME_MAX);
 });

@@ -63,10 +63,8 @@ pub(crate) struct Room {
     pub(crate) breakouts: Option<Breakouts>,
     /// Main room of a breakout room.
     main: Option<Arc<str>>,
-    /// Time at which the connection test ends for which the room exists.
-    test_until: Option<Time>,
-    /// Transports that this connection test has had.
-    test_transports: usize,
+    /// The connection test for which the room exists.
+    connection_test: Option<ConnectionTest>,
     /// Number of the next session that enters or waits.
     next_number: u64,
     /// Changes of presence that were not told yet, and what was told of the number of participants.
@@ -131,6 +129,15 @@ pub(crate) struct Participant {
     pub person: PersonId,
 }
 
+/// State of a connection test.
+#[derive(Debug)]
+struct ConnectionTest {
+    /// Time at which it ends.
+    until: Time,
+    /// Transports that it has had, closed ones included.
+    transports: usize,
+}
+
 impl Room {
     /// Returns an empty room.
     pub(crate) fn new(now: Time, policy: Policy, forwarding: ForwardingLimits) -> Self {
@@ -151,8 +158,7 @@ impl Room {
             hosting: Hosting::default(),
             breakouts: None,
             main: None,
-            test_until: None,
-            test_transports: 0,
+            connection_test: None,
             next_number: 0,
             presence_log: PresenceLog::default(),
             speaker: RoomSpeaker::default(),
@@ -262,28 +268,40 @@ impl Room {
     pub(crate) fn for_connection_test(now: Time, until: Time) -> Self {
         Self {
             has_host_token: true,
-            test_until: Some(until),
+            connection_test: Some(ConnectionTest {
+                until,
+                transports: 0,
+            }),
             ..Self::new(now, Policy::Locked, ForwardingLimits::default())
         }
     }
 
     /// Returns the time at which the connection test ends for which the room exists.
-    pub(crate) const fn test_until(&self) -> Option<Time> {
-        self.test_until
+    pub(crate) fn test_until(&self) -> Option<Time> {
+        self.connection_test.as_ref().map(|it| it.until)
     }
 
-    /// Counts a transport of a connection test. Returns false, and counts nothing, when it has had as many as it may.
-    pub(crate) const fn take_test_transport(&mut self) -> bool {
-        let is_left = self.test_transports < CONNECTION_TEST_TRANSPORTS_MAX;
+    /// Returns whether the room exists for a connection test.
+    pub(crate) const fn is_connection_test(&self) -> bool {
+        self.connection_test.is_some()
+    }
+
+    /// Counts a transport, if the room is that of a connection test. Returns false, and counts nothing, when that
+    /// has had as many as it may.
+    pub(crate) fn take_test_transport(&mut self) -> bool {
+        let Some(test) = &mut self.connection_test else {
+            return true;
+        };
+        let is_left = test.transports < CONNECTION_TEST_TRANSPORTS_MAX;
         if is_left {
-            self.test_transports += 1;
+            test.transports += 1;
         }
         is_left
     }
 
     /// Returns whether nobody can join the room: those inside were moved there.
     pub(crate) const fn is_closed_to_joining(&self) -> bool {
-        self.main.is_some() || self.test_until.is_some()
+        self.main.is_some() || self.is_connection_test()
     }
 
     /// Returns whether a host is in a breakout room, or expected back after a lost connection.

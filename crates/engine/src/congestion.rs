@@ -474,12 +474,7 @@ impl BandwidthEstimator {
         let standing = former.filter(|former| former.is_queue_standing);
         let busy = self.busy.get(self.queue.base());
         let arrived = self.arrived();
-        if !self.is_mostly_unreported()
-            && standing.is_some_and(|former| {
-                let is_expected = self.expects_competition(now);
-                former.is_fruitless(now, queue, is_expected)
-            })
-        {
+        if standing.is_some_and(|former| self.is_filled_by_others(now, queue, &former)) {
             self.begin_competition(now, queue);
             return;
         }
@@ -512,13 +507,18 @@ impl BandwidthEstimator {
     /// Forgets one that is not.
     fn is_queue_left(&mut self, now: Time, queue: Duration) -> bool {
         let is_short = queue * 2 < self.queue_max();
-        let is_expected = self.expects_competition(now);
-        let is_own = self.is_mostly_unreported();
         let Some(congestion) = &mut self.congestion else {
             return false;
         };
         congestion.record_queue(queue, is_short);
-        !is_own && congestion.is_fruitless(now, queue, is_expected)
+        let congestion = *congestion;
+        self.is_filled_by_others(now, queue, &congestion)
+    }
+
+    /// Returns whether sending less has shown that other traffic fills the queue.
+    fn is_filled_by_others(&self, now: Time, queue: Duration, congestion: &Episode) -> bool {
+        let is_expected = self.expects_competition(now);
+        !self.is_mostly_unreported() && congestion.is_fruitless(now, queue, is_expected)
     }
 
     fn begin_competition(&mut self, now: Time, queue: Duration) {

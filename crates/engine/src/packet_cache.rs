@@ -13,7 +13,7 @@ use watersmeet_wire::units::{SeqNo, Time};
 use crate::packet::{ExtensionSpans, Incoming};
 
 /// Time for which a packet is usually kept: a receiver's jitter buffer waits for about a second.
-const KEPT_FOR: Duration = Duration::from_secs(1);
+pub const KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// Upper bound of that time for viewers with a long round trip.
 const KEPT_FOR_MAX: Duration = Duration::from_millis(2_500);

@@ -177,7 +177,7 @@ impl Conference {
     /// Lists rooms by name.
     fn list_rooms(&self, after: Option<&str>, limit: usize) -> AdminResponse {
         let rooms = self.rooms.iter_after(after);
-        let rooms = rooms.filter(|(_, room)| room.test_until().is_none());
+        let rooms = rooms.filter(|(_, room)| !room.is_connection_test());
         let rooms = rooms.take(limit.min(ROOMS_LISTED_MAX));
         let rooms = rooms.map(|(name, room)| RoomSummary {
             media_by_participant: self.media_by_participant(room),

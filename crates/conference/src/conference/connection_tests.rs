@@ -29,10 +29,8 @@ impl Conference {
         if self.is_shutting_down {
             return Err(Refusal::ShuttingDown);
         }
-        let tests = self
-            .rooms
-            .iter()
-            .filter(|(_, it)| it.test_until().is_some());
+        let tests = self.rooms.iter();
+        let tests = tests.filter(|(_, room)| room.is_connection_test());
         if tests.count() >= CONNECTION_TESTS_MAX {
             return Err(Refusal::LimitReached("connection tests"));
         }
@@ -87,15 +85,12 @@ impl Conference {
     /// Returns whether a membership is that of a connection test.
     pub(super) fn is_testing(&self, membership: Option<&Membership>) -> bool {
         let room = membership.and_then(|it| self.rooms.get(&it.room));
-        room.is_some_and(|it| it.test_until().is_some())
+        room.is_some_and(Room::is_connection_test)
     }
 
     /// Returns the options of transports in a room.
     pub(super) fn transport_options(&self, room: &str) -> TransportOptions {
-        let is_test = self
-            .rooms
-            .get(room)
-            .is_some_and(|it| it.test_until().is_some());
+        let is_test = self.rooms.get(room).is_some_and(Room::is_connection_test);
         TransportOptions {
             incoming_bytes_max: is_test.then_some(CONNECTION_TEST_BYTES_MAX),
             ..self.config.transport_options.clone()
@@ -106,8 +101,7 @@ impl Conference {
     /// Other rooms have no such limit.
     pub(super) fn count_test_transport(&mut self, room: &str) -> Result<(), Refusal> {
         let room = self.rooms.get_mut(room);
-        let test = room.filter(|it| it.test_until().is_some());
-        match test.is_none_or(Room::take_test_transport) {
+        match room.is_none_or(Room::take_test_transport) {
             true => Ok(()),
             false => Err(Refusal::LimitReached("transports")),
         }

@@ -281,10 +281,7 @@ impl LossLimit {
             let interval = std::mem::take(&mut self.interval);
             self.latest = interval.loss();
             if self.latest > self.inherent + EXCESS + interval.chance(self.inherent) {
-                let mut asked = self.asked;
-                let verdict = self.examine(now, estimate, &interval, &mut asked);
-                self.asked = asked;
-                return verdict;
+                return self.examine(now, estimate, &interval, |it| &mut it.asked);
             }
             self.asked = None;
             if self.inherent > 0 {
@@ -294,10 +291,7 @@ impl LossLimit {
         if self.lasting.has(LASTING) {
             let lasting = std::mem::take(&mut self.lasting);
             if lasting.loss() > self.inherent + EXCESS_LASTING + lasting.chance(self.inherent) {
-                let mut asked = self.asked_for_lasting;
-                let verdict = self.examine(now, estimate, &lasting, &mut asked);
-                self.asked_for_lasting = asked;
-                return verdict;
+                return self.examine(now, estimate, &lasting, |it| &mut it.asked_for_lasting);
             }
             self.asked_for_lasting = None;
         }
@@ -305,26 +299,26 @@ impl LossLimit {
     }
 
     /// Distinguishes congestion from inherent loss: by the loss of a probe at a higher rate, else by sending
-    /// less. `asked` is when a probe was asked for because of the same loss.
+    /// less. `asked` selects when a probe was asked for because of the same loss.
     fn examine(
         &mut self,
         now: Time,
         estimate: Bitrate,
         interval: &Interval,
-        asked: &mut Option<Time>,
+        asked: fn(&mut Self) -> &mut Option<Time>,
     ) -> Option<Verdict> {
         let sent = interval.sent_rate();
         let is_usable = |(at, probe): &(Time, ProbeResult)| {
             now.since(*at) < PROBE_AGE_MAX && probe.sent.as_bps() * 2 > sent.as_bps() * 3
         };
         let Some((_, probe)) = self.probe.filter(is_usable) else {
-            if now.since(*asked.get_or_insert(now)) < ASKED_MAX {
+            if now.since(*asked(self).get_or_insert(now)) < ASKED_MAX {
                 return Some(Verdict::Probe(Bitrate::from_bps(sent.as_bps() * 2)));
             }
-            *asked = None;
+            *asked(self) = None;
             return Some(self.begin_trial(now, estimate, interval));
         };
-        *asked = None;
+        *asked(self) = None;
         if shows_inherent(&probe, interval) {
             self.inherent = interval.loss().min(INHERENT_MAX);
             return None;

@@ -313,7 +313,7 @@ impl Prober {
             self.pause = PAUSE_MIN;
             self.next = now + PAUSE_AFTER_SUCCESS;
         } else {
-            let longest = if rate > SMALL { PAUSE_MAX } else { PAUSE_MIN };
+            let longest = if rate <= SMALL { PAUSE_MIN } else { PAUSE_MAX };
             self.next = now + self.pause.min(longest);
             self.pause = (self.pause * 2).min(PAUSE_MAX);
         }

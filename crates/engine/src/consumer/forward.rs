@@ -1,7 +1,5 @@
 //! Forwarding of one packet: what a consumer sends for it, with which numbers.
 
-use std::time::Duration;
-
 use watersmeet_wire::codec::{Codec, PictureId};
 use watersmeet_wire::units::Time;
 
@@ -9,13 +7,11 @@ use super::Consumer;
 use super::queued_packet::{PacketPatch, QueuedPacket, SendPriority, Transmission, low_32_bits};
 use super::selection::Selection;
 use crate::packet::Arrival;
+use crate::packet_cache::KEPT_FOR;
 
 /// Rate at which frames of the past follow one another by their timestamps, so that a receiver shows them
 /// without delay: in frames per second.
 const CATCH_UP_FRAME_RATE: u32 = 1_000;
-
-/// Age up to which a keyframe from before a pause may start the stream again: as long as packets are usually cached.
-const RESTARTS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Decision of a consumer about a packet of its producer.
 #[derive(Debug, Clone, Copy)]
@@ -170,10 +166,10 @@ impl Consumer {
     }
 
     /// Returns whether a keyframe is of a layer that was sent before, and not newer than what was sent of it. After a
-    /// pause a recent one is better than none.
+    /// pause one that is still cached is better than none.
     fn was_sent(&self, now: Time, arrival: &Arrival) -> bool {
         let has_picture = self.layers.current().is_some();
-        let is_recent = now.since(arrival.at) < RESTARTS_WITHIN;
+        let is_recent = now.since(arrival.at) < KEPT_FOR;
         let newest = self.sequence.newest();
         (has_picture || !is_recent)
             && self

@@ -72,7 +72,7 @@ pub struct SentPackets {
 impl Default for SentPackets {
     fn default() -> Self {
         Self {
-            kept_for: packet_cache::kept_for(Duration::ZERO),
+            kept_for: packet_cache::KEPT_FOR,
             slots: Vec::new(),
             withdrawn: None,
         }
