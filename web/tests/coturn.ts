@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, sleep } from './server';
+import { firstOfFreePorts, freePort, sleep } from './server';
 
 const BINARY = process.env.TURNSERVER ?? 'turnserver';
 const START_MS_MAX = 10_000;
@@ -31,7 +31,7 @@ export class Coturn {
   static async start(secret: string): Promise<Coturn> {
     const folder = await mkdtemp(join(tmpdir(), 'coturn-'));
     const port = await freePort();
-    const relays = Math.min(await freePort(), 65_535 - RELAY_PORTS);
+    const relays = await firstOfFreePorts(RELAY_PORTS);
     const options = [
       '-n',
       '--listening-ip=127.0.0.1',

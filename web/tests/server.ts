@@ -126,30 +126,45 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Returns a TCP port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return listenOnce(0, '127.0.0.1');
+/**
+ * Ports of tests lie below those that the system gives to outgoing connections, which could take one between its
+ * choice here and its use. Each worker has a range of its own.
+ */
+const FIRST_PORT = 10_000;
+const PORTS_PER_WORKER = 2_500;
+const WORKERS_MAX = 8;
+/** Where the search goes on, so that no port is given twice in a row: servers are started later than ports are found. */
+let searched = Math.floor(Math.random() * PORTS_PER_WORKER);
+
+/** Returns a port that was free for TCP and UDP a moment ago. */
+export async function freePort(): Promise<number> {
+  return firstOfFreePorts(1);
 }
 
 /** Returns the first of two ports in a row that were free for TCP and UDP a moment ago: those of two shards. */
 export async function freePortPair(): Promise<number> {
-  for (let attempt = 0; attempt < 20; attempt += 1) {
-    const first = await freePort();
-    const areFree = [first, first + 1].flatMap((port) => [listenOnce(port, '0.0.0.0'), bindOnce(port)]);
-    const results = await Promise.allSettled(areFree);
-    if (results.every(({ status }) => status === 'fulfilled')) return first;
-  }
-  throw new Error('no two ports in a row are free');
+  return firstOfFreePorts(2);
 }
 
-function listenOnce(port: number, host: string): Promise<number> {
+/** Returns the first of several ports in a row that were free for TCP and UDP a moment ago. */
+export async function firstOfFreePorts(count: number): Promise<number> {
+  const worker = Number(process.env.TEST_PARALLEL_INDEX ?? 0) % WORKERS_MAX;
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    searched = searched + count > PORTS_PER_WORKER ? 0 : searched;
+    const first = FIRST_PORT + worker * PORTS_PER_WORKER + searched;
+    searched += count;
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    const results = await Promise.allSettled(ports.flatMap((port) => [listenOnce(port), bindOnce(port)]));
+    if (results.every(({ status }) => status === 'fulfilled')) return first;
+  }
+  throw new Error(`no ${count} ports in a row are free`);
+}
+
+function listenOnce(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);
-    probe.listen(port, host, () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
+    probe.listen(port, '0.0.0.0', () => probe.close(() => resolve()));
   });
 }
 
