@@ -27,11 +27,16 @@ const PACKETS_MIN: u64 = 10;
 const STEADY_FOR: Duration = Duration::from_secs(8);
 const STEADY_RANGE: Duration = Duration::from_millis(15);
 
+/// Time within which the queue of other senders does not become empty.
+const GONE_AFTER: Duration = Duration::from_millis(400);
+
 /// How the competition has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// The queue was empty.
     QueueEmpty,
+    /// The queue was empty so soon that nobody else has filled it.
+    Mistaken,
     /// The queue stays as it is: it is part of the path's delay.
     DelayChanged,
 }
@@ -39,6 +44,7 @@ pub enum Ending {
 /// Competition with others for the bottleneck.
 #[derive(Debug)]
 pub struct Competition {
+    began: Time,
     /// Shortest and longest queue since a time.
     range_since: Time,
     shortest: Duration,
@@ -53,6 +59,7 @@ impl Competition {
     /// Begins with the present queue.
     pub const fn begin(now: Time, queue: Duration) -> Self {
         Self {
+            began: now,
             range_since: now,
             shortest: queue,
             longest: queue,
@@ -71,7 +78,12 @@ impl Competition {
     /// Records the present queue. `empty` is a queue that counts as none.
     pub fn record_queue(&mut self, now: Time, queue: Duration, empty: Duration) -> Option<Ending> {
         if queue <= empty {
-            return Some(Ending::QueueEmpty);
+            let is_soon = now.since(self.began) < GONE_AFTER;
+            return Some(if is_soon {
+                Ending::Mistaken
+            } else {
+                Ending::QueueEmpty
+            });
         }
         self.shortest = self.shortest.min(queue);
         self.longest = self.longest.max(queue);

@@ -10,8 +10,10 @@ use watersmeet_wire::units::{Bitrate, Time};
 const FRUITLESS_AFTER: Duration = Duration::from_millis(1_500);
 const FRUITLESS_EXPECTED_AFTER: Duration = Duration::from_millis(500);
 
-/// Reduction of what was sent, in percent of the longest queue, before its length says anything.
+/// Reduction of what was sent before the length of the queue says anything: in percent of the longest queue, and in
+/// bits, as many as two and a half large packets have. The length of a queue is known no more exactly than to a packet.
 const FREED_PERCENT: u64 = 25;
+const FREED_MIN: u64 = 24_000;
 
 /// Bitrate below which a queue drains too slowly to tell: a packet more or less is a large part of it.
 const TELLING_MIN: Bitrate = Bitrate::from_kbps(175);
@@ -95,7 +97,8 @@ impl Episode {
     fn has_yielded(&self) -> bool {
         let millis = u64::try_from(self.queue.as_millis()).unwrap_or(0);
         let queued = self.carried.as_bps() * millis / 1_000;
-        self.carried >= TELLING_MIN && self.freed * 100 >= queued * FREED_PERCENT
+        let needed = (queued * FREED_PERCENT / 100).max(FREED_MIN);
+        self.carried >= TELLING_MIN && self.freed >= needed
     }
 }
 
@@ -134,6 +137,16 @@ mod tests {
     fn queue_of_a_very_slow_path_says_nothing() {
         let (now, episode) = episode(150, 90);
         assert!(!episode.is_fruitless(now, QUEUE, false));
+    }
+
+    #[test]
+    fn few_packets_less_on_a_slow_path_say_nothing() {
+        let start = Time::from_millis(1_000);
+        let queue = Duration::from_millis(140);
+        let mut episode = Episode::begin(start, queue, Bitrate::from_kbps(240));
+        episode.record_arrived(Duration::from_secs(2), Bitrate::from_kbps(230));
+        let now = start + Duration::from_secs(2);
+        assert!(!episode.is_fruitless(now, queue, false));
     }
 
     #[test]

@@ -53,8 +53,13 @@ impl Worker {
 }
 
 impl Outbound {
-    /// Returns the bitrate that redundancy may take, in bits per second.
+    /// Returns the bitrate that redundancy may take, in bits per second. Where a queue overflows it would make more be
+    /// lost.
     fn redundancy_bitrate(&self, now: Time) -> u64 {
+        let bandwidth = self.bandwidth.as_ref();
+        if bandwidth.is_some_and(|it| it.estimator.loses_by_overflow(now)) {
+            return 0;
+        }
         if let Some(available) = self.available_bitrate(now) {
             return available.as_bps() * SHARE_PERCENT / 100;
         }
