@@ -15,6 +15,9 @@ const FRUITLESS_EXPECTED_AFTER: Duration = Duration::from_millis(500);
 const FREED_PERCENT: u64 = 25;
 const FREED_MIN: u64 = 24_000;
 
+/// Length of a queue that has become much shorter, in percent of the longest.
+const SHORTENED_PERCENT: u32 = 60;
+
 /// Bitrate below which a queue drains too slowly to tell: a packet more or less is a large part of it.
 const TELLING_MIN: Bitrate = Bitrate::from_kbps(175);
 
@@ -35,7 +38,8 @@ pub struct Episode {
     queue: Duration,
     /// Bitrate that arrived through the queue at the first decrease.
     carried: Bitrate,
-    /// Bits by which what arrived since then falls short of that bitrate.
+    /// Bits by which what arrived since then falls short of that bitrate. What arrives faster counts against it, or
+    /// variation alone would add up.
     freed: u64,
 }
 
@@ -64,13 +68,17 @@ impl Episode {
     /// Records what arrived in the time `elapsed`. Less than at first has shortened the queue, if nobody else
     /// fills it.
     pub fn record_arrived(&mut self, elapsed: Duration, arrived: Bitrate) {
-        let less = self.carried.as_bps().saturating_sub(arrived.as_bps());
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(0);
-        self.freed += less * millis / 1_000;
+        let bits = |rate: Bitrate| rate.as_bps() * millis / 1_000;
+        self.freed = (self.freed + bits(self.carried)).saturating_sub(bits(arrived));
     }
 
-    /// Records the length of the queue when it calls for no decrease.
+    /// Records the length of the queue when it calls for no decrease. One that has become much shorter was one's own:
+    /// what was sent less until then has had its effect.
     pub fn record_queue(&mut self, queue: Duration, is_short: bool) {
+        if queue * 100 < self.queue * SHORTENED_PERCENT {
+            (self.queue, self.freed) = (queue, 0);
+        }
         self.queue = self.queue.max(queue);
         self.is_queue_standing &= !is_short;
     }
@@ -147,6 +155,25 @@ mod tests {
         episode.record_arrived(Duration::from_secs(2), Bitrate::from_kbps(230));
         let now = start + Duration::from_secs(2);
         assert!(!episode.is_fruitless(now, queue, false));
+    }
+
+    #[test]
+    fn variation_around_the_same_rate_says_nothing() {
+        let start = Time::from_millis(1_000);
+        let mut episode = Episode::begin(start, QUEUE, Bitrate::from_kbps(240));
+        for index in 0..100 {
+            let arrived = Bitrate::from_kbps(if index % 2 == 0 { 200 } else { 280 });
+            episode.record_arrived(Duration::from_millis(100), arrived);
+        }
+        assert!(!episode.is_fruitless(start + Duration::from_secs(10), QUEUE, false));
+    }
+
+    #[test]
+    fn queue_that_was_shorter_in_between_is_the_own() {
+        let (now, mut episode) = episode(600, 400);
+        episode.record_queue(QUEUE / 2, false);
+        episode.record_queue(QUEUE, false);
+        assert!(!episode.is_fruitless(now, QUEUE, false));
     }
 
     #[test]
