@@ -20,9 +20,9 @@ use super::error::TlsError;
 /// Interval at which the files are compared.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The certificate that new connections get.
-#[derive(Debug)]
-pub struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
+/// The certificate that new connections get; none before the first was obtained by ACME.
+#[derive(Debug, Default)]
+pub struct CurrentCertificate(RwLock<Option<Arc<CertifiedKey>>>);
 
 /// A certificate with its files.
 #[derive(Debug)]
@@ -40,14 +40,25 @@ pub struct ReloadingCertificate {
 impl CurrentCertificate {
     /// Starts with a certificate.
     pub fn new(certificate: CertifiedKey) -> Self {
-        Self(RwLock::new(Arc::new(certificate)))
+        Self(RwLock::new(Some(Arc::new(certificate))))
+    }
+
+    /// Returns the certificate.
+    pub fn get(&self) -> Option<Arc<CertifiedKey>> {
+        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        current.clone()
+    }
+
+    /// Replaces the certificate for new connections. Open ones go on.
+    pub fn replace(&self, certificate: CertifiedKey) {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(Arc::new(certificate));
     }
 }
 
 impl ResolvesServerCert for CurrentCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&current))
+        self.get()
     }
 }
 
@@ -75,9 +86,8 @@ impl ReloadingCertificate {
     /// Returns what browsers will refuse about the certificate in use, each with the key and name of its
     /// file.
     pub fn problems(&self) -> Vec<String> {
-        let current = self.current.0.read();
-        let current = Arc::clone(&current.unwrap_or_else(PoisonError::into_inner));
-        let Some(own) = current.cert.first() else {
+        let current = self.current.get();
+        let Some(own) = current.as_ref().and_then(|it| it.cert.first()) else {
             return Vec::new();
         };
         let problems = browser_check::problems(own, self.host.as_ref(), SystemTime::now());
@@ -110,13 +120,7 @@ impl ReloadingCertificate {
         }
         match self.files.parse(&contents) {
             Ok(certificate) => {
-                let mut current = self
-                    .current
-                    .0
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *current = Arc::new(certificate);
-                drop(current);
+                self.current.replace(certificate);
                 self.tried = hash;
                 tracing::info!("certificate loaded again: new connections use it");
                 self.log_problems();
@@ -189,7 +193,7 @@ mod tests {
         let files = CertificateFiles::new(cert.clone(), key.clone());
         let mut certificate = ReloadingCertificate::load(files, None).unwrap();
         let current = certificate.current();
-        let der = || current.0.read().unwrap().cert[0].to_vec();
+        let der = || current.get().unwrap().cert[0].to_vec();
         assert_eq!(der(), first);
         std::fs::write(&key, "half of a").unwrap();
         certificate.reload();
