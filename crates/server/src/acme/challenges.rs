@@ -50,8 +50,9 @@ impl PendingChallenges {
         let key = KeyPair::generate()?;
         let chain = vec![params.self_signed(&key)?.der().clone()];
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let provider = aws_lc_rs::default_provider();
-        let certificate = CertifiedKey::from_der(chain, key.into(), &provider)?;
+        // Not by `CertifiedKey::from_der`, which refuses the critical extension.
+        let keys = aws_lc_rs::default_provider().key_provider;
+        let certificate = CertifiedKey::new(chain, keys.load_private_key(key.into())?);
         let mut answers = self.0.write().unwrap_or_else(PoisonError::into_inner);
         answers.check_len()?;
         let domain = domain.to_ascii_lowercase();

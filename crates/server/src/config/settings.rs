@@ -58,8 +58,8 @@ pub struct Config {
     /// `media_listen_ip = "0.0.0.0"`
     pub media_listen_ip: Option<IpAddr>,
     /// Addresses or host names under which browsers reach media, best first. Behind NAT: the public
-    /// address. Names are resolved at start, and again every minute. Default: the machine's own
-    /// addresses and loopback.
+    /// address. Names are resolved at start, and again every minute. Default: those of the first of
+    /// `domains`, and the machine's own and loopback.
     /// `announced_ips = ["203.0.113.7"]`
     pub announced_ips: Vec<AnnouncedAddress>,
     /// First media port, for UDP and TCP; shard n listens on `rtc_port + n`. 0 takes free ports.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
+use ::aws_lc_rs::digest::{SHA256, digest};
+use ::aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -190,7 +190,8 @@ impl Shared {
                     let shared = Arc::clone(&shared);
                     async move { Ok::<_, hyper::Error>(shared.answer(request).await) }
                 });
-                let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 // The client may have gone.
                 let _ = connection.await;
             });
@@ -208,7 +209,11 @@ impl Shared {
             _ => match self.check(&path, &body) {
                 Err(problem) => (400, None, json!({ "type": problem, "detail": problem })),
                 Ok((account, payload)) => match parts[0] {
-                    "account" => (201, Some(format!("account/{account}")), json!({"status": "valid"})),
+                    "account" => (
+                        201,
+                        Some(format!("account/{account}")),
+                        json!({"status": "valid"}),
+                    ),
                     "new-order" => {
                         let order = self.add_order(account, &payload);
                         (201, Some(format!("order/{order}")), self.order(order))
@@ -229,7 +234,10 @@ impl Shared {
             },
         };
         let body = match parts[0] {
-            "certificate" => self.state.lock().unwrap().orders[number(1)].chain.clone().unwrap(),
+            "certificate" => self.state.lock().unwrap().orders[number(1)]
+                .chain
+                .clone()
+                .unwrap(),
             _ => answer.to_string(),
         };
         let mut response = Response::builder()
@@ -384,7 +392,14 @@ impl Shared {
         assert_eq!(order.status(), "ready");
         let request = BASE64_URL_SAFE_NO_PAD.decode(payload["csr"].as_str().unwrap());
         let request = CertReq::from_der(&request.unwrap()).unwrap();
-        let key = RequestedKey(request.info.public_key.subject_public_key.raw_bytes().to_vec());
+        let key = RequestedKey(
+            request
+                .info
+                .public_key
+                .subject_public_key
+                .raw_bytes()
+                .to_vec(),
+        );
         let mut params = CertificateParams::new(order.names.clone()).unwrap();
         let now = SystemTime::now();
         params.not_before = now.into();
@@ -440,7 +455,8 @@ async fn answers_http(
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    let is_answer = answer.starts_with("HTTP/1.1 200") && answer.ends_with(&format!("\r\n\r\n{key}"));
+    let is_answer =
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with(&format!("\r\n\r\n{key}"));
     is_answer.then_some(()).ok_or("wrong key authorisation")
 }
 
@@ -456,12 +472,16 @@ async fn answers_tls(address: SocketAddr, domain: &str, key: &str) -> Result<(),
     let mut expected = vec![4, 32];
     expected.extend(digest(&SHA256, key.as_bytes()).as_ref());
     let extensions = fields.extensions().ok_or("no extensions")?;
-    let identifier = extensions.iter().find(|it| it.extn_id.to_string() == ACME_IDENTIFIER);
+    let identifier = extensions
+        .iter()
+        .find(|it| it.extn_id.to_string() == ACME_IDENTIFIER);
     let identifier = identifier.ok_or("no acmeIdentifier")?;
     if !identifier.critical || identifier.extn_value.as_bytes() != expected {
         return Err("wrong acmeIdentifier");
     }
-    let names = extensions.iter().find(|it| it.extn_id.to_string() == "2.5.29.17");
+    let names = extensions
+        .iter()
+        .find(|it| it.extn_id.to_string() == "2.5.29.17");
     let names = names.ok_or("no names")?.extn_value.as_bytes();
     // A sequence of one dNSName (RFC 5280 §4.2.1.6).
     let len = u8::try_from(domain.len()).unwrap();
