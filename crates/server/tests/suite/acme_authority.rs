@@ -80,15 +80,22 @@ struct Order {
     account: usize,
     names: Vec<String>,
     /// Result of each name's validation; `None` while it is pending.
-    validated: Vec<Option<Result<(), String>>>,
+    validated: Vec<Option<Validation>>,
     chain: Option<String>,
+}
+
+#[derive(Clone)]
+struct Validation {
+    /// Challenge that was answered.
+    kind: String,
+    result: Result<(), &'static str>,
 }
 
 impl Order {
     fn status(&self) -> &'static str {
         match () {
             () if self.chain.is_some() => "valid",
-            () if self.validated.iter().flatten().any(Result::is_err) => "invalid",
+            () if self.validated.iter().flatten().any(|it| it.result.is_err()) => "invalid",
             () if self.validated.iter().all(Option::is_some) => "ready",
             () => "pending",
         }
@@ -329,7 +336,7 @@ impl Shared {
     fn authorization(&self, number: usize, name: usize) -> Value {
         let state = self.state.lock().unwrap();
         let order = &state.orders[number];
-        let status = match &order.validated[name] {
+        let status = match order.validated[name].as_ref().map(|it| it.result) {
             None => "pending",
             Some(Ok(())) => "valid",
             Some(Err(_)) => "invalid",
@@ -353,7 +360,8 @@ impl Shared {
             "token": token(number, name),
             "status": "pending",
         });
-        if let Some(Err(detail)) = &order.validated[name] {
+        let tried = order.validated[name].as_ref().filter(|it| it.kind == kind);
+        if let Some(Err(detail)) = tried.map(|it| it.result) {
             challenge["status"] = "invalid".into();
             challenge["error"] = json!({ "detail": detail });
         }
@@ -378,7 +386,10 @@ impl Shared {
         };
         let mut state = self.state.lock().unwrap();
         let order = &mut state.orders[number];
-        order.validated[name] = Some(result.map_err(str::to_owned));
+        order.validated[name] = Some(Validation {
+            kind: kind.to_owned(),
+            result,
+        });
         // The authorisation tells problems: authorities validate after this answer.
         let mut challenge = self.challenge(order, number, name, kind);
         challenge.as_object_mut().unwrap().remove("error");
