@@ -96,9 +96,12 @@ fn is_stun(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| first >> 6 == 0) && cookie == Some(&MAGIC_COOKIE)
 }
 
-/// Takes over a TLS connection whose first bytes are STUN, which are unread. No TURN server is part of the
-/// program, so it is closed; one that is would go on with `stream` here, and add `stun.turn` to the ALPN
-/// protocols of `tls`.
+/// Takes over a TLS connection whose first bytes are STUN, which are unread. The program has no TURN server,
+/// so it closes the connection. A TURN server would go on with `stream` here, and `tls` would offer the ALPN
+/// protocol `stun.turn` for it.
+///
+/// # Errors
+/// The connection failed.
 pub async fn accept_turn(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
     tracing::debug!("TURN connection closed: there is no TURN server");
     stream.shutdown().await

@@ -175,7 +175,11 @@ impl HttpServer {
             false => FirstProtocol::Http,
         };
         if let (FirstProtocol::IceTcp, Some(media)) = (first, &self.media) {
-            return timeout(HEADER_TIMEOUT, media.accept(stream, peer)).await?;
+            let mut stop = self.stop.clone();
+            return tokio::select! {
+                accepted = timeout(HEADER_TIMEOUT, media.accept(stream, peer)) => accepted?,
+                _ = stop.wait_for(|&stop| stop) => Ok(()),
+            };
         }
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_LEN)?;
