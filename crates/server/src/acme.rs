@@ -1,12 +1,13 @@
 //! Obtains and renews the certificate of `domains` by ACME (RFC 8555), and keeps it in the state
 //! directory. While there is none, or the certificate authority is away, the program goes on with what it
-//! has. Serves no connections: `http::tls` presents certificates, `http::redirect` answers HTTP-01.
+//! has. Serves no connections: `http::tls` accepts those by TLS, `http::redirect` answers HTTP-01.
 
 mod attempt_log;
 mod authority_client;
 mod challenges;
 mod error;
 mod order;
+mod resolver;
 mod stored_certificate;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::config::Config;
-use crate::http::tls::{AcmeResolver, CurrentCertificate};
+use crate::http::tls::current_certificate::CurrentCertificate;
 use crate::state_directory::{StateDirectory, StateError};
 use attempt_log::AttemptLog;
 use error::AcmeError;
@@ -27,6 +28,7 @@ use order::AcmeAccount;
 use stored_certificate::StoredCertificate;
 
 pub use challenges::PendingChallenges;
+pub use resolver::{ACME_TLS_ALPN, AcmeResolver};
 
 /// Folder of the state directory, with one folder for each certificate authority.
 const FOLDER: &str = "acme";

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use watersmeet_engine::ufrag::shard_of_check;
 
-use super::tls::ACME_TLS_ALPN;
+use crate::acme::ACME_TLS_ALPN;
 use crate::media_sockets::{ConnectionSender, MediaConnection};
 
 /// First byte of every TLS connection: a handshake record (RFC 8446 §5.1).

@@ -14,17 +14,17 @@ use tokio_rustls::rustls::server::ResolvesServerCert;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use url::Url;
 
-use crate::acme::AcmeCertificate;
+use crate::acme::{ACME_TLS_ALPN, AcmeCertificate};
 use crate::config::ListenerConfig;
 use crate::ip_addresses;
-pub use acme_resolver::{ACME_TLS_ALPN, AcmeResolver};
 use certificate_files::CertificateFiles;
+use current_certificate::CurrentCertificate;
 pub use error::TlsError;
-pub use reloading::{CurrentCertificate, ReloadingCertificate, watch_files};
+pub use reloading::{ReloadingCertificate, watch_files};
 
-mod acme_resolver;
 mod browser_check;
 mod certificate_files;
+pub mod current_certificate;
 mod error;
 mod reloading;
 

@@ -2,7 +2,7 @@
 //! interval: that notices renamed files, exchanged symbolic links (Kubernetes, certbot) and network
 //! file systems alike, which events of the kernel do not.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -10,19 +10,14 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
-use tokio_rustls::rustls::sign::CertifiedKey;
 
 use super::browser_check;
 use super::certificate_files::{CertificateFiles, Contents};
+use super::current_certificate::CurrentCertificate;
 use super::error::TlsError;
 
 /// Interval at which the files are compared.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The certificate that new connections get; none before the first was obtained by ACME.
-#[derive(Debug, Default)]
-pub struct CurrentCertificate(RwLock<Option<Arc<CertifiedKey>>>);
 
 /// A certificate with its files.
 #[derive(Debug)]
@@ -35,31 +30,6 @@ pub struct ReloadingCertificate {
     tried: Vec<u8>,
     /// The certificate in use.
     current: Arc<CurrentCertificate>,
-}
-
-impl CurrentCertificate {
-    /// Starts with a certificate.
-    pub fn new(certificate: CertifiedKey) -> Self {
-        Self(RwLock::new(Some(Arc::new(certificate))))
-    }
-
-    /// Returns the certificate.
-    pub fn get(&self) -> Option<Arc<CertifiedKey>> {
-        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        current.clone()
-    }
-
-    /// Replaces the certificate for new connections. Open ones go on.
-    pub fn replace(&self, certificate: CertifiedKey) {
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Some(Arc::new(certificate));
-    }
-}
-
-impl ResolvesServerCert for CurrentCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.get()
-    }
 }
 
 impl ReloadingCertificate {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
-use super::reloading::CurrentCertificate;
-use crate::acme::PendingChallenges;
+use super::challenges::PendingChallenges;
+use crate::http::tls::current_certificate::CurrentCertificate;
 
 /// ALPN protocol of validations by TLS-ALPN-01 (RFC 8737 §6.2).
 pub const ACME_TLS_ALPN: &[u8] = b"acme-tls/1";
