@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-use super::finding::Finding;
+use super::finding::{Finding, Outcome};
 use crate::config::{Config, Sources};
 use crate::listeners;
 
@@ -88,7 +88,7 @@ fn check_shard(config: &Config, sources: &Sources, index: u8) -> Vec<Finding> {
     findings
 }
 
-/// Checks the port on which plain HTTP is redirected.
+/// Checks the port on which plain HTTP is redirected. The server does without its default one.
 fn redirect(config: &Config, sources: &Sources) -> Option<Finding> {
     let port = config.effective_redirect_port()?;
     let used = UsedPort {
@@ -98,7 +98,14 @@ fn redirect(config: &Config, sources: &Sources) -> Option<Finding> {
         ip_setting: sources.setting("listen_ip", "--listen-ip"),
         addresses: config.redirect_addresses(port),
     };
-    Some(used.check(tcp))
+    let finding = used.check(tcp);
+    match (finding.outcome, config.redirect_port) {
+        (Outcome::Wrong, None) => Some(Finding {
+            outcome: Outcome::Doubtful,
+            ..finding
+        }),
+        _ => Some(finding),
+    }
 }
 
 fn tcp(address: SocketAddr) -> io::Result<()> {
