@@ -75,3 +75,15 @@ test('media uses TCP where UDP is blocked', async ({ call }) => {
   await expectAllReceiveAll([ana, ben]);
   expect(await ana.mediaProtocols()).toEqual(['tcp']);
 });
+
+test('page and media share one TCP port where UDP is blocked', async ({ call }) => {
+  // The page listens on all addresses: Firefox gathers no candidates for the loopback address.
+  const server = await call.startServer({ WATERSMEET_UDP: 'false', WATERSMEET_ONE_PORT: 'true', LISTEN_IP: '0.0.0.0' });
+  const ana = await call.join('ana', { browser: 'chromium' });
+  const ben = await call.join('ben', { browser: 'firefox' });
+  await expectAllReceiveAll([ana, ben]);
+  for (const participant of [ana, ben]) {
+    expect(await participant.mediaProtocols()).toEqual(['tcp']);
+    expect(await participant.mediaPort()).toBe(server.port);
+  }
+});

@@ -41,4 +41,5 @@ mod ticket_queue;
 mod timers;
 pub mod transport;
 mod transport_state;
+pub mod ufrag;
 pub mod worker;

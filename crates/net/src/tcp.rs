@@ -91,13 +91,13 @@ pub struct TcpStats {
     pub dropped_other: u64,
 }
 
-/// A non-blocking listener with its connections.
+/// A non-blocking listener with its connections, or only the connections that another listener accepted.
 pub struct TcpServer {
-    /// The listener.
-    listener: TcpListener,
-    /// Its number in the poller.
+    /// The listener; `None` when connections are only given by [`add`](Self::add).
+    listener: Option<TcpListener>,
+    /// Number in the poller.
     number: usize,
-    /// The poller in which it and its connections are registered.
+    /// The poller in which listener and connections are registered.
     registrar: Registrar,
     /// Whether the listener is registered; not while the process has no file descriptor left.
     is_listening: bool,
@@ -148,18 +148,27 @@ impl TcpServer {
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let listener = TcpListener::from(socket);
+        let mut server = Self::without_listener(options, poller, number);
+        let socket_id = SocketId::TcpListener(number);
+        server.registrar.add(&listener, socket_id, Interest::Read)?;
+        server.listener = Some(listener);
+        server.is_listening = true;
+        Ok(server)
+    }
+
+    /// Creates a server whose connections are accepted elsewhere and given by [`add`](Self::add). They are
+    /// registered in `poller` as `SocketId::TcpConnection { listener: number, .. }`.
+    pub fn without_listener(options: TcpOptions, poller: &Poller, number: usize) -> Self {
         let connection_max = options.connection_max.min(CONNECTION_MAX);
         let options = TcpOptions {
             connection_max,
             ..options
         };
-        let registrar = poller.registrar();
-        registrar.add(&listener, SocketId::TcpListener(number), Interest::Read)?;
-        Ok(Self {
-            listener,
+        Self {
+            listener: None,
             number,
-            registrar,
-            is_listening: true,
+            registrar: poller.registrar(),
+            is_listening: false,
             pause_logged_at: None,
             options,
             connections: Slab::new(),
@@ -169,15 +178,16 @@ impl TcpServer {
             closed: VecDeque::new(),
             scratch: vec![0; READ_LEN].into_boxed_slice(),
             stats: TcpStats::default(),
-        })
+        }
     }
 
     /// Returns the address it listens on.
     ///
     /// # Errors
-    /// Errors of the operating system.
+    /// Errors of the operating system; `NotConnected` without a listener.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        let listener = self.listener.as_ref();
+        listener.ok_or(io::ErrorKind::NotConnected)?.local_addr()
     }
 
     /// Returns the number of connections.
@@ -214,6 +224,24 @@ impl TcpServer {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Adds a connection that was accepted elsewhere, with the bytes that were read from it. It is dropped
+    /// when a limit is reached. Complete frames are passed to `visit`, as by
+    /// [`handle_ready`](Self::handle_ready).
+    pub fn add(
+        &mut self,
+        now: Instant,
+        stream: TcpStream,
+        remote: SocketAddr,
+        received: &mut [u8],
+        visit: impl FnMut(SocketAddr, &mut [u8]),
+    ) {
+        if let Some(slot) = self.admit(now, stream, remote) {
+            self.decode(slot, visit, |connection, _, visit| {
+                connection.decode(now, received, visit)
+            });
         }
     }
 
@@ -299,8 +327,13 @@ impl TcpServer {
     /// Accepts waiting connections.
     fn accept(&mut self, now: Instant) {
         for _ in 0..ACCEPTS_PER_CALL_MAX {
-            match self.listener.accept() {
-                Ok((stream, remote)) => self.admit(now, stream, remote),
+            let Some(listener) = &self.listener else {
+                return;
+            };
+            match listener.accept() {
+                Ok((stream, remote)) => {
+                    self.admit(now, stream, remote);
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return,
                     io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
@@ -311,7 +344,7 @@ impl TcpServer {
                             self.pause_logged_at = Some(now);
                             tracing::warn!(%error, "accepting TCP connections paused: most likely the limit of open files is reached");
                         }
-                        self.registrar.remove(&self.listener);
+                        self.registrar.remove(listener);
                         self.is_listening = false;
                         return;
                     }
@@ -320,8 +353,8 @@ impl TcpServer {
         }
     }
 
-    /// Adds `stream` to the connections, or drops it when a limit is reached.
-    fn admit(&mut self, now: Instant, stream: TcpStream, remote: SocketAddr) {
+    /// Adds `stream` to the connections and returns its slot, or drops it when a limit is reached.
+    fn admit(&mut self, now: Instant, stream: TcpStream, remote: SocketAddr) -> Option<usize> {
         let client = client_of(remote);
         let untrusted = self.untrusted.get(&client).copied().unwrap_or(0);
         let admitted = self.connections.len() < self.options.connection_max
@@ -344,22 +377,36 @@ impl TcpServer {
                 .is_ok();
         if !ready {
             self.stats.refused += 1;
-            return;
+            return None;
         }
         entry.insert(Connection::new(stream, remote, now));
         self.slots.insert(remote, slot);
         self.untrusted.insert(client, untrusted + 1);
         self.stats.accepted += 1;
+        Some(slot)
     }
 
     /// Reads once. The poller reports the socket again if there is more.
-    fn read(&mut self, now: Instant, slot: usize, mut visit: impl FnMut(SocketAddr, &mut [u8])) {
+    fn read(&mut self, now: Instant, slot: usize, visit: impl FnMut(SocketAddr, &mut [u8])) {
+        self.decode(slot, visit, |connection, scratch, visit| {
+            connection.read(now, scratch, visit)
+        });
+    }
+
+    /// Passes the frames that `decoder` finds on the connection at `slot` to `visit`, and closes the
+    /// connection when it fails. `decoder` is given the read buffer.
+    fn decode<V: FnMut(SocketAddr, &mut [u8])>(
+        &mut self,
+        slot: usize,
+        mut visit: V,
+        decoder: impl FnOnce(&mut Connection, &mut [u8], &mut dyn FnMut(&mut [u8])) -> io::Result<()>,
+    ) {
         let Some(connection) = self.connections.get_mut(slot) else {
             return;
         };
         let remote = connection.remote;
         let received = &mut self.stats.received;
-        let result = connection.read(now, &mut self.scratch, |frame| {
+        let result = decoder(connection, &mut self.scratch, &mut |frame| {
             *received += 1;
             visit(remote, frame);
         });
@@ -440,14 +487,13 @@ impl TcpServer {
 
     /// Registers the listener again, if it is not registered.
     fn resume_listening(&mut self) {
-        if self.is_listening {
+        let listener = self.listener.as_ref().filter(|_| !self.is_listening);
+        let Some(listener) = listener else {
             return;
-        }
+        };
         let socket_id = SocketId::TcpListener(self.number);
-        self.is_listening = self
-            .registrar
-            .add(&self.listener, socket_id, Interest::Read)
-            .is_ok();
+        let added = self.registrar.add(listener, socket_id, Interest::Read);
+        self.is_listening = added.is_ok();
     }
 }
 
@@ -456,8 +502,8 @@ impl Drop for TcpServer {
         for (_, connection) in &self.connections {
             self.registrar.remove(&connection.stream);
         }
-        if self.is_listening {
-            self.registrar.remove(&self.listener);
+        if let Some(listener) = self.listener.as_ref().filter(|_| self.is_listening) {
+            self.registrar.remove(listener);
         }
     }
 }

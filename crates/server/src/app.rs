@@ -7,24 +7,30 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use axum::Router;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use watersmeet_conference::Conference;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::worker::WorkerConfig;
 
+use crate::acme::AcmeCertificate;
 use crate::app_error::AppError;
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice, Loaded, is_documentation};
 use crate::http::connection_limit::ConnectionLimit;
+use crate::http::port_sharing::MediaPort;
+use crate::http::redirect;
 use crate::http::server::HttpServer;
 use crate::http::site::SiteContext;
-use crate::http::tls::{self, ReloadingCertificate};
+use crate::http::tls;
 use crate::hub::Hub;
-use crate::listeners::{self, BoundListener};
-use crate::media_sockets::MediaSockets;
+use crate::listeners::{self, BoundListeners};
+use crate::media_sockets::{ConnectionSender, MediaSockets};
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
 use crate::{
@@ -71,10 +77,16 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let mut signals = Signals::new()?;
     let clock = Clock::start();
     let bound = listeners::bind_all(config)?;
+    loaded.store_new_secret()?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
     let (announcer, announced) = watch::channel(ip_addresses::announced_ips(config)?);
     warn_of_examples(&announced.borrow());
-    let (shards, threads) = start_shards(config, clock, &reports_sender, &announced)?;
+    let started = start_shards(config, clock, &reports_sender, &announced, &bound)?;
+    let StartedShards {
+        handles: shards,
+        threads,
+        connections,
+    } = started;
     tokio::spawn(ip_addresses::watch_announced_names(
         config.clone(),
         announcer,
@@ -95,11 +107,19 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         keys,
     )?;
     tokio::spawn(watchdog::run(heartbeats));
-    let banner = startup_banner::render(loaded, &bound);
+    let banner = startup_banner::render(loaded, &bound.listeners);
     // A closed standard output does not keep the server from running.
     let _ = io::stdout().write_all(banner.as_bytes());
-    let (servers, certificates) = start_http_servers(bound, config, &site, &stopped);
-    tokio::spawn(tls::watch_files(certificates, count_hangups()?));
+    let media = config
+        .shares_page_port()
+        .then(|| MediaPort::new(connections));
+    let servers = HttpServers {
+        config,
+        site: &site,
+        stopped: &stopped,
+        hangups: count_hangups()?,
+    };
+    let servers = servers.start(bound, media.as_ref());
 
     tokio::select! {
         () = signals.next() => tracing::info!("shutting down"),
@@ -133,29 +153,62 @@ fn warn_of_examples(announced: &[IpAddr]) {
     }
 }
 
-/// Starts accepting connections on every listener. Returns the certificates that can be loaded again.
-fn start_http_servers(
-    bound: Vec<BoundListener>,
-    config: &Config,
-    site: &SiteContext,
-    stopped: &watch::Receiver<bool>,
-) -> (Vec<HttpServer>, Vec<ReloadingCertificate>) {
-    let (mut servers, mut certificates) = (Vec::new(), Vec::new());
-    for bound in bound {
-        let server = HttpServer::new(
-            http::router(site.for_listener(&bound.config)),
-            bound.tls,
-            ConnectionLimit::new(&config.limits),
-            site,
-            stopped.clone(),
-        );
-        certificates.extend(bound.certificate);
-        for socket in bound.sockets {
+/// What HTTP servers are started with.
+struct HttpServers<'a> {
+    /// The configuration.
+    config: &'a Config,
+    /// State of their handlers.
+    site: &'a SiteContext,
+    /// Becomes true at shutdown.
+    stopped: &'a watch::Receiver<bool>,
+    /// Number of SIGHUP received.
+    hangups: watch::Receiver<u64>,
+}
+
+impl HttpServers<'_> {
+    /// Starts accepting connections on every listener, and loading or renewing their certificates. `media`
+    /// gets ICE over TCP that arrives there.
+    fn start(&self, mut bound: BoundListeners, media: Option<&MediaPort>) -> Vec<HttpServer> {
+        let (mut servers, mut certificates) = (Vec::new(), Vec::new());
+        servers.extend(self.start_redirect(&mut bound));
+        for listener in bound.listeners {
+            let router = http::router(self.site.for_listener(&listener.config));
+            let server = self.server(router, listener.tls).with_media(media.cloned());
+            certificates.extend(listener.certificate);
+            self.accept(&server, listener.sockets);
+            servers.push(server);
+        }
+        tokio::spawn(tls::watch_files(certificates, self.hangups.clone()));
+        if let Some(acme) = bound.acme {
+            tokio::spawn(acme.maintain(self.hangups.clone()));
+        }
+        servers
+    }
+
+    /// Starts redirecting plain HTTP, where that has a port.
+    fn start_redirect(&self, bound: &mut BoundListeners) -> Option<HttpServer> {
+        let sockets = std::mem::take(&mut bound.redirect);
+        let page_port = bound.page_addresses().first()?.port();
+        if sockets.is_empty() {
+            return None;
+        }
+        let challenges = bound.acme.as_mut().map(AcmeCertificate::answer_by_http);
+        let router = redirect::router(challenges.unwrap_or_default(), page_port);
+        let server = self.server(router, None);
+        self.accept(&server, sockets);
+        Some(server)
+    }
+
+    fn server(&self, router: Router, tls: Option<TlsAcceptor>) -> HttpServer {
+        let limit = ConnectionLimit::new(&self.config.limits);
+        HttpServer::new(router, tls, limit, self.site, self.stopped.clone())
+    }
+
+    fn accept(&self, server: &HttpServer, sockets: Vec<TcpListener>) {
+        for socket in sockets {
             tokio::spawn(server.clone().accept_from(socket));
         }
-        servers.push(server);
     }
-    (servers, certificates)
 }
 
 /// Counts SIGHUP, which asks to load certificates again. Without this it would end the program.
@@ -229,19 +282,31 @@ impl Signals {
     }
 }
 
-type StartedShards = (Vec<ShardHandle>, Vec<thread::JoinHandle<()>>);
+/// Shards that were started.
+#[derive(Default)]
+struct StartedShards {
+    /// Handles for the hub.
+    handles: Vec<ShardHandle>,
+    /// Their threads.
+    threads: Vec<thread::JoinHandle<()>>,
+    /// Hand connections of the page's port to each shard, where media shares it.
+    connections: Vec<ConnectionSender>,
+}
 
 fn start_shards(
     config: &Config,
     clock: Clock,
     reports: &mpsc::Sender<ShardReport>,
     announced: &watch::Receiver<Vec<IpAddr>>,
+    bound: &BoundListeners,
 ) -> Result<StartedShards, AppError> {
     let certificate = DtlsCertificate::generate()?;
-    let mut started = (Vec::new(), Vec::new());
+    let mut started = StartedShards::default();
     let mut sockets = Vec::new();
     for index in 0..config.shard_count() {
-        sockets.push(MediaSockets::open(config, clock, index)?);
+        let opened = MediaSockets::open(config, clock, index, &bound.page_addresses())?;
+        started.connections.extend(opened.connection_sender());
+        sockets.push(opened);
     }
     let queues = ShardQueues::connect(sockets.iter().map(MediaSockets::waker));
     for ((index, sockets), queues) in (0..=u8::MAX).zip(sockets).zip(queues) {
@@ -261,8 +326,8 @@ fn start_shards(
             is_pinned: config.pin_cores,
         };
         let (handle, thread) = Shard::start(setup, clock, sockets, queues, reports.clone())?;
-        started.0.push(handle);
-        started.1.push(thread);
+        started.handles.push(handle);
+        started.threads.push(thread);
     }
     Ok(started)
 }

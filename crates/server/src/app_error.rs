@@ -12,6 +12,7 @@ use crate::http::tls::TlsError;
 use crate::ip_addresses::AnnounceError;
 use crate::listen_hint::listen_hint;
 use crate::media_sockets::MediaSocketError;
+use crate::state_directory::StateError;
 
 /// Exit status for a configuration that cannot be used (`EX_CONFIG` of sysexits).
 pub const EXIT_CONFIG: u8 = 78;
@@ -32,6 +33,17 @@ pub enum AppError {
         /// Error of `bind` or `listen`.
         error: io::Error,
     },
+    /// The port on which plain HTTP is redirected cannot be bound.
+    #[error("`redirect_port`: cannot listen on {address}: {error}")]
+    Redirect {
+        /// Address and port that were requested.
+        address: SocketAddr,
+        /// Error of `bind` or `listen`.
+        error: io::Error,
+    },
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// An announced host name cannot be used.
     #[error(transparent)]
     Announced(#[from] AnnounceError),
@@ -81,7 +93,7 @@ impl AppError {
     /// Returns the exit status: 78 when the configuration must change, else 1.
     pub const fn exit_status(&self) -> u8 {
         match self {
-            Self::Tls(_) | Self::Keys(_) => EXIT_CONFIG,
+            Self::Tls(_) | Self::Keys(_) | Self::State(_) => EXIT_CONFIG,
             _ => 1,
         }
     }

@@ -7,6 +7,7 @@
 
 mod aliases;
 mod announced;
+mod domains;
 mod dot_env;
 mod environment;
 mod error;

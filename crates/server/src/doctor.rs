@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::config::{Config, Flags, Loaded, Sources};
 use finding::{Finding, Outcome};
 
+mod acme;
 mod finding;
 mod media_addresses;
 mod open_files;

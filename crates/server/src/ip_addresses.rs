@@ -41,9 +41,9 @@ pub enum AnnounceError {
     },
 }
 
-/// Returns the addresses announced to browsers for media, best first: the configured ones, else
-/// the address that media listens on, else the machine's own with loopback last. Blocks while host
-/// names are resolved.
+/// Returns the addresses announced to browsers for media, best first: the configured ones, else those of
+/// the first domain, and the address that media listens on, or the machine's own with loopback last. Blocks
+/// while host names are resolved.
 ///
 /// # Errors
 /// A configured host name has no address.
@@ -59,11 +59,17 @@ pub fn announced_ips(config: &Config) -> Result<Vec<IpAddr>, AnnounceError> {
     if !announced.is_empty() {
         return Ok(announced);
     }
+    let mut found = domain_ips(config, &listen).unwrap_or_default();
+    // A name of this machine itself, as /etc/hosts may have it.
+    found.retain(|ip| !ip.is_loopback());
     if listen.iter().all(|ip| !ip.is_unspecified()) {
-        return Ok(listen);
+        found.extend(listen);
+        return Ok(without_duplicates(found));
     }
-    let mut found = local_ips();
-    found.retain(|ip| listen.iter().any(|listen| listen.is_ipv4() == ip.is_ipv4()));
+    let mut own = local_ips();
+    own.retain(|ip| listen.iter().any(|listen| listen.is_ipv4() == ip.is_ipv4()));
+    found.extend(own);
+    let mut found = without_duplicates(found);
     found.truncate(ANNOUNCED_MAX - 1);
     let v4 = listen.iter().any(IpAddr::is_ipv4);
     found.push(if v4 {
@@ -72,6 +78,27 @@ pub fn announced_ips(config: &Config) -> Result<Vec<IpAddr>, AnnounceError> {
         Ipv6Addr::LOCALHOST.into()
     });
     Ok(found)
+}
+
+/// Returns the addresses of the first domain, where no address is configured: behind NAT they are those
+/// under which browsers reach this machine.
+fn domain_ips(config: &Config, listen: &[IpAddr]) -> Result<Vec<IpAddr>, AnnounceError> {
+    let domain = config
+        .domains
+        .first()
+        .filter(|_| config.announced_ips.is_empty());
+    domain.map_or(Ok(Vec::new()), |name| resolve(name, listen))
+}
+
+/// Removes all but the first of equal addresses.
+fn without_duplicates(ips: Vec<IpAddr>) -> Vec<IpAddr> {
+    let mut unique: Vec<IpAddr> = Vec::new();
+    for ip in ips {
+        if !unique.contains(&ip) {
+            unique.push(ip);
+        }
+    }
+    unique
 }
 
 /// Returns the addresses of a host name that media listens on the family of, in a stable order, so
@@ -102,8 +129,15 @@ fn resolve(name: &str, listen: &[IpAddr]) -> Result<Vec<IpAddr>, AnnounceError> 
 /// Resolves announced host names again from time to time and sends the addresses when they change.
 /// Returns at once when no name is announced.
 pub async fn watch_announced_names(config: Config, announced: watch::Sender<Vec<IpAddr>>) {
-    if config.announced_ips.iter().any(|it| it.ip().is_none()) {
-        watch_resolver(move || announced_ips(&config), announced).await;
+    let mut names = config.announced_ips.iter().filter(|it| it.ip().is_none());
+    let has_domain = config.announced_ips.is_empty() && !config.domains.is_empty();
+    if has_domain || names.next().is_some() {
+        let resolver = move || {
+            // A domain that cannot be resolved for a while stays announced.
+            domain_ips(&config, &config.media_listen_ips())?;
+            announced_ips(&config)
+        };
+        watch_resolver(resolver, announced).await;
     }
 }
 
@@ -201,6 +235,20 @@ mod tests {
             ..Config::default()
         };
         assert_eq!(announced_ips(&config).unwrap(), [ip]);
+    }
+
+    #[test]
+    fn domain_that_is_this_machine_itself_or_unknown_changes_nothing() {
+        let ip = IpAddr::from([192, 0, 2, 7]);
+        for domain in ["localhost", "nowhere.invalid"] {
+            let config = Config {
+                domains: vec![domain.to_owned()],
+                media_listen_ip: Some(ip),
+                ..Config::default()
+            };
+            assert_eq!(announced_ips(&config).unwrap(), [ip], "{domain}");
+        }
+        assert_eq!(without_duplicates(vec![ip, ip]), [ip]);
     }
 
     #[test]

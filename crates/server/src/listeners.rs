@@ -8,6 +8,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::acme::AcmeCertificate;
 use crate::app_error::AppError;
 use crate::config::{Config, ListenerConfig};
 use crate::http::tls::{self, ReloadingCertificate};
@@ -35,15 +36,47 @@ impl BoundListener {
     }
 }
 
+/// All listeners of the configuration.
+pub struct BoundListeners {
+    /// Listeners of page and signalling.
+    pub listeners: Vec<BoundListener>,
+    /// Sockets of the port on which plain HTTP is redirected; none without such a port.
+    pub redirect: Vec<TcpListener>,
+    /// Certificate of `domains`, if there are any.
+    pub acme: Option<AcmeCertificate>,
+}
+
+impl BoundListeners {
+    /// Returns the addresses of the listener whose port media over TCP may share, and to which plain HTTP is
+    /// redirected: the first one with HTTPS, else the first one.
+    pub fn page_addresses(&self) -> Vec<SocketAddr> {
+        self.page()
+            .map(BoundListener::addresses)
+            .unwrap_or_default()
+    }
+
+    fn page(&self) -> Option<&BoundListener> {
+        let mut listeners = self.listeners.iter();
+        listeners
+            .find(|it| it.tls.is_some())
+            .or(self.listeners.first())
+    }
+}
+
 /// Binds every listener of the configuration.
 ///
 /// # Errors
-/// A certificate cannot be used, or a port cannot be bound.
-pub fn bind_all(config: &Config) -> Result<Vec<BoundListener>, AppError> {
+/// A certificate or the state directory cannot be used, or a port cannot be bound.
+pub fn bind_all(config: &Config) -> Result<BoundListeners, AppError> {
+    let mut acme = None;
+    if !config.domains.is_empty() {
+        config.state_directory().create()?;
+        acme = Some(AcmeCertificate::load(config)?);
+    }
     let listeners = config.effective_listeners().into_iter().enumerate();
     let bound = listeners.map(|(index, listener)| {
         let number = (!config.listeners.is_empty()).then_some(index + 1);
-        let tls = tls::load(&listener, config.certified_url())?;
+        let tls = tls::load(&listener, config.certified_url(), acme.as_ref())?;
         let (tls, certificate) =
             tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.certificate));
         Ok(BoundListener {
@@ -53,7 +86,31 @@ pub fn bind_all(config: &Config) -> Result<Vec<BoundListener>, AppError> {
             config: listener,
         })
     });
-    bound.collect()
+    Ok(BoundListeners {
+        listeners: bound.collect::<Result<_, AppError>>()?,
+        redirect: bind_redirect(config)?,
+        acme,
+    })
+}
+
+/// Binds the port on which plain HTTP is redirected. The default port may be in use or not permitted.
+fn bind_redirect(config: &Config) -> Result<Vec<TcpListener>, AppError> {
+    let Some(port) = config.effective_redirect_port() else {
+        return Ok(Vec::new());
+    };
+    match listen_on(None, &config.redirect_addresses(port)) {
+        Ok(sockets) => Ok(sockets),
+        Err(AppError::Listen { address, error, .. }) if config.redirect_port.is_none() => {
+            tracing::warn!(
+                %address,
+                %error,
+                "plain HTTP is not redirected to HTTPS: its port cannot be bound"
+            );
+            Ok(Vec::new())
+        }
+        Err(AppError::Listen { address, error, .. }) => Err(AppError::Redirect { address, error }),
+        Err(error) => Err(error),
+    }
 }
 
 /// Listens on all addresses of a listener with one port. An address that fails is skipped as long as another

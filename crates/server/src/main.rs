@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod acme;
 mod app;
 mod app_error;
 mod clock;
@@ -31,6 +32,7 @@ mod shard;
 mod shard_metrics;
 mod shard_queues;
 mod startup_banner;
+mod state_directory;
 mod watchdog;
 
 use app_error::EXIT_CONFIG;

@@ -2,6 +2,10 @@
 //! machine has it, IPv6. Passes received datagrams and frames to the worker and sends its packets;
 //! does not look into them.
 
+mod page_port;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -20,6 +24,9 @@ use crate::clock::Clock;
 use crate::config::{Config, Egress};
 use crate::ip_addresses;
 use crate::local_addresses::LocalAddresses;
+use page_port::PagePort;
+
+pub use page_port::{ConnectionSender, MediaConnection};
 
 /// Batches received from one socket in a loop iteration: 4 of 32 runs keep the wait of the first
 /// packet in a flood below a millisecond.
@@ -93,6 +100,8 @@ pub struct MediaSockets {
     poller: Poller,
     /// Sockets of each listen address, indexed as registered with the poller.
     addresses: Vec<AddressSockets>,
+    /// The page's port, where media over TCP shares it.
+    page_port: Option<PagePort>,
     /// Receive buffers; `None` without UDP.
     batch: Option<ReceiveBatch>,
     /// Sockets that the last wait found ready.
@@ -120,11 +129,17 @@ struct AddressSockets {
 }
 
 impl MediaSockets {
-    /// Opens the sockets of shard `index`. Without a configured address, IPv6 is optional.
+    /// Opens the sockets of shard `index`. Without a configured address, IPv6 is optional. `page` has the
+    /// addresses on which the page listens, for media that shares its port.
     ///
     /// # Errors
     /// A port is in use, the first address is not available, or there is no poller.
-    pub fn open(config: &Config, clock: Clock, index: u8) -> Result<Self, MediaSocketError> {
+    pub fn open(
+        config: &Config,
+        clock: Clock,
+        index: u8,
+        page: &[SocketAddr],
+    ) -> Result<Self, MediaSocketError> {
         let poller = Poller::new().map_err(MediaSocketError::Poller)?;
         let mut port = config.media_port(index);
         let mut addresses: Vec<AddressSockets> = Vec::new();
@@ -146,6 +161,9 @@ impl MediaSockets {
             clock,
             poller,
             addresses,
+            page_port: config
+                .shares_page_port()
+                .then(|| PagePort::new(page.to_vec())),
             batch,
             ready: Vec::new(),
             outgoing: Vec::new(),
@@ -158,6 +176,12 @@ impl MediaSockets {
     /// Returns a waker that ends the wait from any thread.
     pub fn waker(&self) -> Waker {
         self.poller.waker()
+    }
+
+    /// Returns a handle that gives connections of the page's port to these sockets, where media shares it.
+    pub fn connection_sender(&self) -> Option<ConnectionSender> {
+        let port = self.page_port.as_ref();
+        port.map(|port| port.sender(self.poller.waker()))
     }
 
     /// Returns the addresses, ports and protocols under which peers reach these sockets, in the
@@ -177,13 +201,17 @@ impl MediaSockets {
                 );
                 continue;
             };
-            let port = sockets.address.port();
-            let protocols = [
-                (Protocol::Udp, sockets.udp.is_some()),
-                (Protocol::Tcp, sockets.tcp.is_some()),
+            let own = sockets.address.port();
+            let tcp = match &self.page_port {
+                Some(page) => page.port(ip.is_ipv4()),
+                None => Some(own),
+            };
+            let ports = [
+                (Protocol::Udp, Some(own).filter(|_| sockets.udp.is_some())),
+                (Protocol::Tcp, tcp.filter(|_| sockets.tcp.is_some())),
             ];
-            let open = protocols.into_iter().filter(|&(_, open)| open);
-            listen.extend(open.map(|(protocol, _)| ListenAddress { protocol, ip, port }));
+            let open = ports.into_iter().filter_map(|(it, port)| Some((it, port?)));
+            listen.extend(open.map(|(protocol, port)| ListenAddress { protocol, ip, port }));
         }
         listen
     }
@@ -242,6 +270,7 @@ impl MediaSockets {
         let Some(instant) = self.clock.instant(now) else {
             return true;
         };
+        self.add_connections(now, instant, worker);
         let mut is_all = true;
         self.ready.clear();
         self.ready.extend(self.poller.ready());
@@ -270,6 +299,30 @@ impl MediaSockets {
         }
         self.close_stale_connections(now, worker);
         is_all
+    }
+
+    /// Takes the connections that the page's port accepted for this shard.
+    fn add_connections(&mut self, now: Time, instant: Instant, worker: &mut Worker) {
+        let Some(page_port) = &self.page_port else {
+            return;
+        };
+        for mut connection in page_port.connections() {
+            let remote = connection.remote;
+            let mut servers = self.addresses.iter_mut().filter(|it| it.serves(remote));
+            let Some(tcp) = servers.next().and_then(|sockets| sockets.tcp.as_mut()) else {
+                continue;
+            };
+            let received = &mut connection.received;
+            tcp.add(
+                instant,
+                connection.stream,
+                remote,
+                received,
+                |remote, frame| {
+                    worker.handle_datagram(now, tcp_path(remote), frame);
+                },
+            );
+        }
     }
 
     /// Closes silent TCP connections once a second, and reports closed ones to the worker.
@@ -357,7 +410,10 @@ impl AddressSockets {
             udp = Some(socket);
         }
         let mut tcp = None;
-        if config.tcp {
+        if config.shares_page_port() {
+            let options = TcpOptions::default();
+            tcp = Some(TcpServer::without_listener(options, poller, number));
+        } else if config.tcp {
             let server = TcpServer::bind(address, TcpOptions::default(), poller, number)?;
             address = server.local_addr()?;
             tcp = Some(server);
@@ -493,80 +549,4 @@ fn send_datagrams(udp: &mut UdpSocket, arena: &[u8], datagrams: &[Transmit]) -> 
 /// worker is told that it closed before another can begin.
 const fn tcp_path(remote: SocketAddr) -> Path {
     Path::tcp(remote, 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config() -> Config {
-        Config {
-            rtc_port: 0,
-            listen_ip: Some([127, 0, 0, 1].into()),
-            ..Config::default()
-        }
-    }
-
-    fn announced(config: &Config) -> Vec<(Protocol, IpAddr)> {
-        let sockets = MediaSockets::open(config, Clock::start(), 0).unwrap();
-        let announced = [IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse().unwrap()];
-        let addresses = sockets.listen_addresses(&announced);
-        assert!(
-            addresses
-                .iter()
-                .all(|it| it.port == addresses[0].port && it.port != 0)
-        );
-        addresses
-            .into_iter()
-            .map(|it| (it.protocol, it.ip))
-            .collect()
-    }
-
-    #[test]
-    fn udp_and_tcp_share_a_port_and_only_served_families_are_announced() {
-        let ip = IpAddr::from([192, 0, 2, 1]);
-        assert_eq!(
-            announced(&config()),
-            [(Protocol::Udp, ip), (Protocol::Tcp, ip)]
-        );
-    }
-
-    #[test]
-    fn disabled_protocols_are_not_announced() {
-        let without_udp = Config {
-            udp: false,
-            ..config()
-        };
-        assert!(
-            announced(&without_udp)
-                .iter()
-                .all(|it| it.0 == Protocol::Tcp)
-        );
-        let without_tcp = Config {
-            tcp: false,
-            ..config()
-        };
-        assert!(
-            announced(&without_tcp)
-                .iter()
-                .all(|it| it.0 == Protocol::Udp)
-        );
-    }
-
-    #[test]
-    fn error_names_the_port_that_is_in_use() {
-        let first = MediaSockets::open(&config(), Clock::start(), 0).unwrap();
-        let rtc_port = first.addresses[0].address.port();
-        let Err(error) = MediaSockets::open(
-            &Config {
-                rtc_port,
-                ..config()
-            },
-            Clock::start(),
-            0,
-        ) else {
-            panic!("two shards on one port")
-        };
-        assert!(error.to_string().contains(&rtc_port.to_string()), "{error}");
-    }
 }

@@ -26,6 +26,9 @@ const LOCAL: &str = "Local:";
 /// Label of an address that other machines can open.
 const NETWORK: &str = "Network:";
 
+/// Label of an address that certificates name.
+const DOMAIN: &str = "Domain:";
+
 /// Returns the banner for listeners that are bound.
 pub fn render(loaded: &Loaded, bound: &[BoundListener]) -> String {
     let local_ips = ip_addresses::local_ips();
@@ -38,6 +41,7 @@ pub fn render(loaded: &Loaded, bound: &[BoundListener]) -> String {
     let _ = write(
         &mut text,
         loaded.secret_is_generated,
+        &loaded.config.certificate_names(),
         &listeners,
         &local_ips,
     );
@@ -47,6 +51,7 @@ pub fn render(loaded: &Loaded, bound: &[BoundListener]) -> String {
 fn write(
     text: &mut String,
     secret_is_generated: bool,
+    domains: &[String],
     listeners: &[(&ListenerConfig, Vec<SocketAddr>)],
     local_ips: &[IpAddr],
 ) -> fmt::Result {
@@ -55,6 +60,10 @@ fn write(
     for (listener, addresses) in listeners {
         let scheme = if listener.uses_tls() { "https" } else { "http" };
         let mounts = mounts_suffix(listener);
+        let port = addresses.first().map_or(listener.port, SocketAddr::port);
+        for domain in domains.iter().filter(|_| listener.tls_acme) {
+            writeln!(text, "  {DOMAIN:<9}{}{mounts}", https_url(domain, port))?;
+        }
         for (label, host, port) in urls(addresses, local_ips) {
             writeln!(text, "  {label:<9}{scheme}://{host}:{port}/{mounts}")?;
             needs_tls |= label == NETWORK && !listener.uses_tls() && listener.serves(Mount::Page);
@@ -71,6 +80,14 @@ fn write(
         writeln!(text, "  {LOOPBACK_ONLY}")?;
     }
     writeln!(text)
+}
+
+/// Returns the URL of a page by HTTPS.
+fn https_url(domain: &str, port: u16) -> String {
+    match port {
+        443 => format!("https://{domain}/"),
+        port => format!("https://{domain}:{port}/"),
+    }
 }
 
 /// Returns the names of the mounts in parentheses, or nothing for a listener that serves all.
@@ -142,7 +159,15 @@ mod tests {
         let addresses: Vec<_> = addresses.iter().map(|text| text.parse().unwrap()).collect();
         let local_ips = [IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse().unwrap()];
         let mut text = String::new();
-        write(&mut text, true, &[(listener, addresses)], &local_ips).unwrap();
+        let domains = ["meet.example.org".to_owned()];
+        write(
+            &mut text,
+            true,
+            &domains,
+            &[(listener, addresses)],
+            &local_ips,
+        )
+        .unwrap();
         text
     }
 
@@ -153,6 +178,23 @@ mod tests {
         assert!(text.contains("Network: http://192.0.2.1:3000/"));
         assert!(text.contains("Network: http://[2001:db8::1]:3000/"));
         assert!(text.contains("--tls-self-signed"));
+    }
+
+    #[test]
+    fn banner_names_the_domains_of_the_listener_with_their_certificate() {
+        assert!(!banner(true, &["0.0.0.0:443"]).contains("meet.example.org"));
+        let listener = ListenerConfig {
+            mounts: Mount::ALL.to_vec(),
+            tls_acme: true,
+            ..ListenerConfig::default()
+        };
+        for (address, url) in [
+            ("0.0.0.0:443", "Domain:  https://meet.example.org/\n"),
+            ("0.0.0.0:8443", "Domain:  https://meet.example.org:8443/\n"),
+        ] {
+            let text = banner_for(&listener, &[address]);
+            assert!(text.contains(url), "{text}");
+        }
     }
 
     #[test]

@@ -24,13 +24,7 @@ use crate::rtp_listener::Conflict;
 use crate::slots::{ConsumerKey, Key as _, ProducerKey, RouterKey, TransportKey};
 use crate::ssrc_allocator::SsrcAllocator;
 use crate::transport::{Transport, WebRtcTransport};
-
-/// Alphabet of a ufrag's random part: ice-chars that need no escaping anywhere (RFC 8839 §5.4).
-const UFRAG_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
-/// Length of a ufrag's random part: 40 bits, so that two transports that have the same key one after
-/// the other are not confused.
-const UFRAG_RANDOM_LEN: usize = 8;
+use crate::ufrag;
 
 /// Fields of [`Command::Produce`].
 struct ProduceRequest {
@@ -225,7 +219,7 @@ impl Worker {
             .get_mut(router_key)
             .ok_or(Refusal::RouterNotFound)?;
         let router_ticket = router.transports.push_back(key);
-        let ufrag = self.generate_ufrag(key);
+        let ufrag = ufrag::generate(self.shard, key.index(), &mut self.rng);
         let transport = WebRtcTransport::new(&self.settings, options, ufrag.clone(), &mut self.rng);
         let reply = Reply::Transport {
             ice: transport.ice_parameters(),
@@ -235,7 +229,7 @@ impl Worker {
         let transport = Transport::WebRtc(transport);
         let outbound = Outbound::new(SsrcAllocator::new(&mut self.rng));
         let rtp_bytes_max = options.incoming_bytes_max.unwrap_or(u64::MAX);
-        let inbound = Inbound::new(self.generate_letters(), rtp_bytes_max);
+        let inbound = Inbound::new(ufrag::generate_letters(&mut self.rng), rtp_bytes_max);
         self.transports.insert(TransportEntry::new(
             id,
             router_key,
@@ -267,7 +261,7 @@ impl Worker {
 
     fn restart_ice(&mut self, id: TransportId) -> Result<Reply, Refusal> {
         let key = self.transport_key(id)?;
-        let ufrag = self.generate_ufrag(key);
+        let ufrag = ufrag::generate(self.shard, key.index(), &mut self.rng);
         let entry = self
             .transports
             .get_mut(key)
@@ -568,22 +562,6 @@ impl Worker {
     fn consumer_mut(&mut self, id: ConsumerId) -> Result<&mut Consumer, Refusal> {
         let key = self.consumer_key(id)?;
         self.consumers.get_mut(key).ok_or(Refusal::ConsumerNotFound)
-    }
-
-    /// Generates a ufrag from the shard, the transport's key and random letters.
-    fn generate_ufrag(&mut self, key: TransportKey) -> String {
-        let (shard, letters) = (self.shard, self.generate_letters());
-        format!("{shard:02x}{key:04x}{letters}", key = key.index())
-    }
-
-    fn generate_letters(&mut self) -> String {
-        let mut bytes = [0; UFRAG_RANDOM_LEN];
-        self.rng.fill_bytes(&mut bytes);
-        let letter = |byte: u8| {
-            let index = usize::from(byte) % UFRAG_LETTERS.len();
-            char::from(UFRAG_LETTERS.get(index).copied().unwrap_or(b'a'))
-        };
-        bytes.into_iter().map(letter).collect()
     }
 }
 

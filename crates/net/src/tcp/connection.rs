@@ -86,7 +86,7 @@ impl Connection {
         &mut self,
         now: Instant,
         scratch: &mut [u8],
-        visit: impl FnMut(&mut [u8]),
+        visit: &mut dyn FnMut(&mut [u8]),
     ) -> io::Result<()> {
         let len = match self.stream.read(scratch) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -94,8 +94,20 @@ impl Connection {
             Err(error) if is_retryable(&error) => return Ok(()),
             Err(error) => return Err(error),
         };
+        self.decode(now, scratch.get_mut(..len).unwrap_or_default(), visit)
+    }
+
+    /// Passes the frames that received bytes complete to `visit`.
+    ///
+    /// # Errors
+    /// `InvalidData` when the peer violated the framing.
+    pub(super) fn decode(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        visit: &mut dyn FnMut(&mut [u8]),
+    ) -> io::Result<()> {
         self.heard_at = now;
-        let bytes = scratch.get_mut(..len).unwrap_or_default();
         self.decoder
             .decode(bytes, visit)
             .map_err(|_| io::ErrorKind::InvalidData.into())

@@ -299,3 +299,69 @@ fn ipv6_network_counts_as_one_client() {
     assert_ne!(client("[2001:db8::1]:5"), client("[2001:db8:0:1::1]:5"));
     assert_ne!(client("192.0.2.1:5"), client("192.0.2.2:5"));
 }
+
+#[test]
+fn connection_accepted_elsewhere_goes_on_with_the_bytes_that_were_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut fixture = Fixture::new(TcpOptions::default());
+    fixture.server = TcpServer::without_listener(TcpOptions::default(), &fixture.poller, 5);
+    assert!(fixture.server.local_addr().is_err());
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, remote) = listener.accept().unwrap();
+    let mut read = framed(b"first");
+    let second = framed(b"second");
+    read.extend(&second[..4]);
+    let received = &mut fixture.received;
+    fixture
+        .server
+        .add(fixture.now, stream, remote, &mut read, |remote, frame| {
+            received.push((remote, frame.to_vec()));
+        });
+    assert_eq!(fixture.received, [(remote, b"first".to_vec())]);
+    client.write_all(&second[4..]).unwrap();
+    fixture.run_until(|fixture| fixture.received.len() == 2);
+    assert_eq!(fixture.received[1].1, b"second");
+    assert!(
+        fixture
+            .server
+            .send(fixture.now, remote, b"reply", Priority::High)
+    );
+    fixture.run_once();
+    let mut reply = [0; 7];
+    client.read_exact(&mut reply).unwrap();
+    assert_eq!(reply[2..], *b"reply");
+}
+
+#[test]
+fn connections_accepted_elsewhere_are_limited_and_checked_like_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut fixture = Fixture::new(TcpOptions::default());
+    let options = TcpOptions {
+        untrusted_per_client_max: 2,
+        ..TcpOptions::default()
+    };
+    fixture.server = TcpServer::without_listener(options, &fixture.poller, 5);
+    let mut clients = Vec::new();
+    for index in 0..3 {
+        clients.push(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let (stream, remote) = listener.accept().unwrap();
+        // The first frame of the second connection is too long.
+        let mut read = if index == 1 {
+            vec![0xff; 2]
+        } else {
+            framed(b"check")
+        };
+        fixture
+            .server
+            .add(fixture.now, stream, remote, &mut read, |_, _| {});
+    }
+    let stats = fixture.server.stats();
+    assert_eq!((stats.accepted, stats.broken, stats.refused), (3, 1, 0));
+    clients.push(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+    let (stream, remote) = listener.accept().unwrap();
+    fixture
+        .server
+        .add(fixture.now, stream, remote, &mut [], |_, _| {});
+    assert_eq!(fixture.server.stats().refused, 1);
+    assert_eq!(fixture.server.len(), 2);
+}

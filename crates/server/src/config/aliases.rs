@@ -2,7 +2,7 @@
 
 /// Variables and the keys that they set. Later entries take precedence over earlier ones, and
 /// `WATERSMEET_` variables over all. Variables of logging are handled by `log_filter`.
-pub const ALIASES: [(&str, &str); 50] = [
+pub const ALIASES: [(&str, &str); 51] = [
     ("PORT", "port"),
     ("LISTEN_IP", "listen_ip"),
     ("MEDIASOUP_LISTEN_IP", "media_listen_ip"),
@@ -56,6 +56,8 @@ pub const ALIASES: [(&str, &str); 50] = [
     ("TLS_KEY_PATH", "tls_key"),
     ("HTTPS_KEY", "tls_key"),
     ("HTTPS_CERT_PRIVKEY", "tls_key"),
+    // Set by systemd for `StateDirectory=`.
+    ("STATE_DIRECTORY", "state_dir"),
     ("VIDEO_CODEC", "video_codec"),
     ("DEFAULT_ROOM", "default_room"),
     ("LOG_FORMAT", "log_format"),

@@ -117,6 +117,7 @@ impl Provider for Environment {
 fn value_type(key: &str) -> ValueType {
     match key {
         "port"
+        | "redirect_port"
         | "rtc_port"
         | "rtc_port_max"
         | "shards"
@@ -132,6 +133,7 @@ fn value_type(key: &str) -> ValueType {
         | "last_n_video"
         | "top_n_audio" => ValueType::Number,
         "dev"
+        | "one_port"
         | "udp"
         | "tcp"
         | "pin_cores"
@@ -139,8 +141,8 @@ fn value_type(key: &str) -> ValueType {
         | "token_required"
         | "redundant_audio"
         | "bandwidth_adaptation" => ValueType::Switch,
-        "announced_ips" | "cors_origins" | "embed_origins" | "host_names" | "trusted_proxies"
-        | "turn_urls" => ValueType::List,
+        "announced_ips" | "cors_origins" | "domains" | "embed_origins" | "host_names"
+        | "trusted_proxies" | "turn_urls" => ValueType::List,
         "codecs" | "ice_servers" | "listeners" => ValueType::Json,
         _ => ValueType::Text,
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use watersmeet_conference::access::WeakSecret;
 
 use super::variable_names::{SOURCE_NAME, variable_name};
+use crate::state_directory::StateError;
 
 /// Similarity above which a name counts as misspelt (Jaro-Winkler, 0 to 1).
 const SIMILARITY_MIN: f64 = 0.75;
@@ -64,6 +65,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// No browser could reach an announced address.
     #[error("{0}")]
     Announced(String),

@@ -26,7 +26,12 @@ pub struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "is_off")]
     pub dev: bool,
-    /// TCP port of the page and of signalling; 0 takes a free port [default: 3000]
+    /// Domain of the page: serve it by HTTPS with a certificate obtained by ACME (Let's Encrypt); may be
+    /// repeated
+    #[arg(long = "domain", value_name = "NAME", global = true)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+    /// TCP port of the page and of signalling; 0 takes a free port [default: 3000, with --domain 443]
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
@@ -59,6 +64,10 @@ pub struct Flags {
     #[arg(long, global = true)]
     #[serde(rename = "tcp", serialize_with = "off", skip_serializing_if = "is_off")]
     pub no_tcp: bool,
+    /// Carry media over TCP on the port of the page [default: with --domain]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "is_off")]
+    pub one_port: bool,
     /// Number of shards (media threads) [default: one per core]
     #[arg(long, value_name = "N", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +124,10 @@ pub struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "is_off")]
     pub tls_self_signed: bool,
+    /// Directory for certificates of --domain and the generated secret [default: /var/lib/watersmeet]
+    #[arg(long, value_name = "DIR", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<PathBuf>,
     /// Log level or filter [default: info]
     #[arg(long, value_name = "FILTER", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -74,6 +74,10 @@ pub struct ListenerConfig {
     /// `tls_self_signed = false`
     #[serde(default)]
     pub tls_self_signed: bool,
+    /// Whether to use HTTPS with the certificate of the top-level key `domains`. Default false.
+    /// `tls_acme = false`
+    #[serde(default)]
+    pub tls_acme: bool,
     /// Whether clients of this listener need a token. Default false.
     /// `token_required = true`
     #[serde(default)]
@@ -83,7 +87,7 @@ pub struct ListenerConfig {
 impl ListenerConfig {
     /// Whether the listener uses HTTPS.
     pub const fn uses_tls(&self) -> bool {
-        self.tls_self_signed || self.tls_cert.is_some()
+        self.tls_self_signed || self.tls_acme || self.tls_cert.is_some()
     }
 
     /// Whether the listener serves `mount`.

@@ -16,6 +16,10 @@ use super::settings::Config;
 use super::sources::Sources;
 use super::toml_file;
 use super::variables::Environment;
+use crate::state_directory::StateError;
+
+/// File of the state directory with the generated secret.
+const SECRET_FILE: &str = "jwt-secret";
 
 /// Bytes of a generated secret.
 const SECRET_LEN: usize = 32;
@@ -30,6 +34,8 @@ pub struct Loaded {
     pub config: Config,
     /// Whether `jwt_secret` was generated at start, so that tokens expire with the program.
     pub secret_is_generated: bool,
+    /// Whether `jwt_secret` was generated and is to be stored in the state directory.
+    pub secret_is_new: bool,
     /// Warnings for the operator, one sentence each.
     pub warnings: Vec<String>,
     /// Notes for the operator that need no action, one sentence each.
@@ -80,6 +86,7 @@ impl Loaded {
         let mut loaded = Self {
             config,
             secret_is_generated: false,
+            secret_is_new: false,
             warnings: environment.warnings(),
             notes: environment.ignored_note().into_iter().collect(),
             sources: sources.clone(),
@@ -88,13 +95,41 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Reads the secret from its file. In development mode a missing or weak one is generated.
+    /// Stores a secret that was generated for all starts.
+    ///
+    /// # Errors
+    /// The state directory cannot be written.
+    pub fn store_new_secret(&self) -> Result<(), StateError> {
+        match self
+            .config
+            .jwt_secret
+            .as_ref()
+            .filter(|_| self.secret_is_new)
+        {
+            Some(secret) => self
+                .config
+                .state_directory()
+                .write(SECRET_FILE, secret.expose()),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the secret from its file, or with `domains` from the state directory, where a missing one is
+    /// generated. In development mode a missing or weak one is generated for this start.
     fn load_secret(&mut self) -> Result<(), ConfigError> {
         let config = &mut self.config;
         let mut key = "jwt_secret";
         if let Some(path) = &config.jwt_secret_file {
             config.jwt_secret = Some(read_secret(path)?);
             key = "jwt_secret_file";
+        } else if config.jwt_secret.is_none() && !config.domains.is_empty() {
+            match config.state_directory().read(SECRET_FILE)? {
+                Some(text) => config.jwt_secret = Some(Secret::new(text.trim().to_owned())),
+                None => {
+                    config.jwt_secret = Some(generate_secret()?);
+                    self.secret_is_new = true;
+                }
+            }
         }
         match (config.keys(), config.dev) {
             (Ok(_), _) => return Ok(()),

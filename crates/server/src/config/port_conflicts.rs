@@ -22,7 +22,8 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
     let mut used: Vec<UsedPort> = Vec::new();
     let ports = media_ports(config)
         .into_iter()
-        .chain(listener_ports(config));
+        .chain(listener_ports(config))
+        .chain(redirect_port(config));
     for port in ports {
         let overlap = |other: &&UsedPort| overlap(&port.addresses, &other.addresses);
         if let Some(other) = used.iter().find(overlap) {
@@ -47,7 +48,8 @@ fn media_ports(config: &Config) -> Vec<UsedPort> {
         false => format!("`rtc_port` (media uses {first} to {last}, one for each shard)"),
     };
     let ports = shards.map(|shard| config.media_port(shard));
-    let ports = ports.filter(|port| config.tcp && *port != 0);
+    let has_own_ports = config.tcp && !config.shares_page_port();
+    let ports = ports.filter(|port| has_own_ports && *port != 0);
     ports
         .map(|port| {
             let ips = config.media_listen_ips().into_iter();
@@ -66,6 +68,15 @@ fn listener_ports(config: &Config) -> impl Iterator<Item = UsedPort> {
     fixed.map(|(index, listener)| UsedPort {
         setting: config.listener_setting(index),
         addresses: config.listener_addresses(&listener),
+    })
+}
+
+/// Returns the port of plain HTTP.
+fn redirect_port(config: &Config) -> Option<UsedPort> {
+    let port = config.effective_redirect_port().filter(|port| *port != 0)?;
+    Some(UsedPort {
+        setting: "`redirect_port`".to_owned(),
+        addresses: config.redirect_addresses(port),
     })
 }
 
@@ -89,7 +100,7 @@ mod tests {
 
     fn config(port: u16, rtc_port: u16, shards: u8) -> Config {
         Config {
-            port,
+            port: Some(port),
             rtc_port,
             shards: Some(shards),
             ..Config::default()
@@ -123,12 +134,30 @@ mod tests {
         };
         check(&udp_only).unwrap();
         check(&config(0, 0, 2)).unwrap();
+        let shared = Config {
+            one_port: Some(true),
+            ..config(4000, 4000, 2)
+        };
+        check(&shared).unwrap();
         let apart = Config {
             listen_ip: Some([127, 0, 0, 1].into()),
             media_listen_ip: Some([127, 0, 0, 2].into()),
             ..config(4000, 4000, 2)
         };
         check(&apart).unwrap();
+    }
+
+    #[test]
+    fn page_and_redirect_need_different_ports() {
+        let config = Config {
+            domains: vec!["meet.example.org".to_owned()],
+            ..config(80, 4000, 1)
+        };
+        let error = check(&config).unwrap_err().to_string();
+        assert!(
+            error.contains("`redirect_port`") && error.contains("port 80"),
+            "{error}"
+        );
     }
 
     #[test]

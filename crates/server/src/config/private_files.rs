@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::settings::Config;
 
-/// Files with secrets: the configuration file, keys of certificates, and the file with the secret of
-/// tokens.
+/// Files with secrets: the configuration file, keys of certificates, the file with the secret of tokens,
+/// and the state directory.
 #[derive(Debug, Clone, Default)]
 pub struct PrivateFiles(Vec<PathBuf>);
 
@@ -19,7 +19,8 @@ impl PrivateFiles {
         let keys = listeners.filter_map(|listener| listener.tls_key.as_ref());
         let single = [&config.file, &config.jwt_secret_file, &config.tls_key];
         let single = single.into_iter().filter_map(Option::as_ref);
-        Self(keys.chain(single).cloned().collect())
+        let state = (!config.domains.is_empty()).then_some(&config.state_dir);
+        Self(keys.chain(single).chain(state).cloned().collect())
     }
 
     /// Returns a private file that is in `folder`, which is in its canonical form.

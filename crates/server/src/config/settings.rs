@@ -20,6 +20,12 @@ use super::values::{
 /// Upper bound of shards: an ICE username fragment has one byte for the shard.
 pub const SHARDS_MAX: u8 = 64;
 
+/// Default of `state_dir`.
+const STATE_DIR: &str = "/var/lib/watersmeet";
+
+/// Default of `acme_directory_url`.
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
 /// The configuration, with a field for each key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -28,9 +34,22 @@ pub struct Config {
     /// are served on loopback only unless `listen_ip` is set. Default false.
     /// `dev = true`
     pub dev: bool,
-    /// TCP port of the web page and of signalling. 0 takes a free port. Default 3000.
+    /// Domains under which browsers open the page. It is then served by HTTPS on port 443, with a
+    /// certificate that is obtained and renewed by ACME (RFC 8555), and port 80 redirects to it. Default:
+    /// none.
+    /// `domains = ["meet.example.org"]`
+    pub domains: Vec<String>,
+    /// TCP port of the web page and of signalling. 0 takes a free port. Default 3000, with `domains` 443.
     /// `port = 3000`
-    pub port: u16,
+    pub port: Option<u16>,
+    /// TCP port on which plain HTTP is redirected to HTTPS, and certificate authorities may validate
+    /// `domains`. Default: 80 with `domains`, if it can be bound, else none.
+    /// `redirect_port = 80`
+    pub redirect_port: Option<u16>,
+    /// Whether media over TCP shares the port of the page, instead of ports of its own. Then firewalls that
+    /// allow only that port let media pass. Default: true with `domains`, else false.
+    /// `one_port = true`
+    pub one_port: Option<bool>,
     /// Address to listen on for the page, and for media unless `media_listen_ip` is set: `0.0.0.0` is
     /// all IPv4 addresses, `::` all IPv4 and IPv6 addresses. Default: all IPv4 and IPv6 addresses.
     /// `listen_ip = "0.0.0.0"`
@@ -39,8 +58,8 @@ pub struct Config {
     /// `media_listen_ip = "0.0.0.0"`
     pub media_listen_ip: Option<IpAddr>,
     /// Addresses or host names under which browsers reach media, best first. Behind NAT: the public
-    /// address. Names are resolved at start, and again every minute. Default: the machine's own
-    /// addresses and loopback.
+    /// address. Names are resolved at start, and again every minute. Default: those of the first of
+    /// `domains`, and the machine's own and loopback.
     /// `announced_ips = ["203.0.113.7"]`
     pub announced_ips: Vec<AnnouncedAddress>,
     /// First media port, for UDP and TCP; shard n listens on `rtc_port + n`. 0 takes free ports.
@@ -95,8 +114,8 @@ pub struct Config {
     pub media_send_buffer: usize,
 
     /// Secret that signs and verifies the tokens of invitations, users and hosts: at least 32 random
-    /// bytes, not one from an example. Make one with `openssl rand -hex 32`. Required unless `dev` is
-    /// set. No default.
+    /// bytes, not one from an example. Make one with `openssl rand -hex 32`. Required unless `dev` or
+    /// `domains` is set: then one is generated, with `domains` once for all starts. No default.
     /// `jwt_secret = ""`
     pub jwt_secret: Option<Secret>,
     /// Previous secret. Its tokens stay valid, so that the secret can be replaced without breaking links
@@ -225,6 +244,21 @@ pub struct Config {
     /// then allow cameras on other machines. Default false.
     /// `tls_self_signed = false`
     pub tls_self_signed: bool,
+    /// Directory for the account and certificates of ACME, and for the generated secret of tokens. Only
+    /// its owner can read them. It is used with `domains` only. Default /var/lib/watersmeet.
+    /// `state_dir = "/var/lib/watersmeet"`
+    pub state_dir: PathBuf,
+    /// Directory URL of the certificate authority for `domains` (RFC 8555 §7.1.1). Default: that of
+    /// Let's Encrypt, whose terms of service you then accept.
+    /// `acme_directory_url = "https://acme-v02.api.letsencrypt.org/directory"`
+    pub acme_directory_url: String,
+    /// Mail address that the certificate authority may write to. Default: none.
+    /// `acme_contact = "admin@example.org"`
+    pub acme_contact: Option<String>,
+    /// PEM file with the root certificates by which the certificate authority itself is trusted, for one
+    /// of your own. Default: the public ones.
+    /// `acme_ca_file = "/etc/watersmeet/ca.pem"`
+    pub acme_ca_file: Option<PathBuf>,
 
     /// Seconds between SIGTERM and the end of the meetings that are still running: people are told, and
     /// no new rooms are opened. At most 3,600. Without meetings the program ends at once. Default 2.
@@ -255,7 +289,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             dev: false,
-            port: 3000,
+            domains: Vec::new(),
+            port: None,
+            redirect_port: None,
+            one_port: None,
             listen_ip: None,
             media_listen_ip: None,
             announced_ips: Vec::new(),
@@ -305,6 +342,10 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             tls_self_signed: false,
+            state_dir: STATE_DIR.into(),
+            acme_directory_url: LETS_ENCRYPT.to_owned(),
+            acme_contact: None,
+            acme_ca_file: None,
             shutdown_notice_s: 2,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
@@ -352,12 +393,13 @@ impl Config {
             return self.listeners.clone();
         }
         vec![ListenerConfig {
-            port: self.port,
+            port: self.page_port(),
             listen_ip: self.listen_ip,
             mounts: Mount::ALL.to_vec(),
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
             tls_self_signed: self.tls_self_signed,
+            tls_acme: !self.domains.is_empty(),
             token_required: self.token_required,
         }]
     }

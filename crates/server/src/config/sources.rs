@@ -10,7 +10,8 @@ use super::toml_file;
 use super::variables::Environment;
 
 /// Flags whose name is not that of their key.
-const FLAGS: [(&str, &str); 5] = [
+const FLAGS: [(&str, &str); 6] = [
+    ("domains", "--domain"),
     ("announced_ips", "--announced-ip"),
     ("udp", "--no-udp"),
     ("tcp", "--no-tcp"),

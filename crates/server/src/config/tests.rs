@@ -59,7 +59,7 @@ fn flags_override_the_environment_which_overrides_the_file() {
     let variables = [("PORT", "10"), ("MEDIASOUP_MIN_PORT", "20")];
     let config = config(&["--config", file, "--port", "100"], &variables).unwrap();
     assert_eq!(
-        (config.port, config.rtc_port, config.shards),
+        (config.page_port(), config.rtc_port, config.shards),
         (100, 20, Some(3))
     );
     std::fs::remove_file(&path).unwrap();
@@ -147,7 +147,7 @@ fn values_of_every_type_can_be_set_by_variables() {
     assert_eq!(config.caps.participants_max, 7);
     assert_eq!((config.last_n_video, config.top_n_audio), (300, 64));
     assert_eq!(config.ice_servers[0].urls, ["stun:stun.example:3478"]);
-    assert_eq!((config.shard_count(), config.port), (2, 3000));
+    assert_eq!((config.shard_count(), config.page_port()), (2, 3000));
 }
 
 #[test]
@@ -463,7 +463,10 @@ fn variables_of_kubernetes_services_are_ignored_with_one_line() {
         ("PORT", "4000"),
     ];
     let loaded = load(&[], &variables).unwrap();
-    assert_eq!((loaded.config.port, loaded.config.rtc_port), (4000, 10_000));
+    assert_eq!(
+        (loaded.config.page_port(), loaded.config.rtc_port),
+        (4000, 10_000)
+    );
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     let [note] = &loaded.notes[..] else {
         panic!("{:?}", loaded.notes)
@@ -478,7 +481,7 @@ fn variables_of_kubernetes_services_are_ignored_with_one_line() {
 #[test]
 fn file_with_a_byte_order_mark_is_read() {
     let config = config_from_file("mark", "\u{feff}port = 4000").unwrap();
-    assert_eq!(config.port, 4000);
+    assert_eq!(config.port, Some(4000));
     let environment = Environment::from_text("\u{feff}PORT=4000\nJWT_SECRET=a$b").unwrap();
     assert_eq!(environment.get("PORT"), Some("4000"));
     assert_eq!(environment.get("JWT_SECRET"), Some("a$b"));

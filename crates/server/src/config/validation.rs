@@ -69,6 +69,7 @@ impl Config {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.check_media()?;
         self.check_listeners()?;
+        self.check_domains()?;
         port_conflicts::check(self)?;
         self.check_access()?;
         self.check_ice()?;
@@ -365,10 +366,15 @@ fn check_tls(listener: &ListenerConfig) -> Result<(), &'static str> {
     if listener.tls_cert.is_some() != listener.tls_key.is_some() {
         return Err("`tls_cert` and `tls_key` are needed together");
     }
-    if listener.tls_self_signed && listener.tls_cert.is_some() {
-        return Err("`tls_self_signed` and `tls_cert` exclude each other");
+    let has_files = listener.tls_cert.is_some();
+    match (listener.tls_acme, listener.tls_self_signed, has_files) {
+        (_, true, true) => Err("`tls_self_signed` and `tls_cert` exclude each other"),
+        (true, _, true) => Err(
+            "`domains` and `tls_cert` exclude each other: the certificate of `domains` is obtained by ACME",
+        ),
+        (true, true, _) => Err("`domains` and `tls_self_signed` exclude each other"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Checks a base URL: HTTP or HTTPS, without query, fragment and user name, and with a path that is

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-use super::finding::Finding;
+use super::finding::{Finding, Outcome};
 use crate::config::{Config, Sources};
 use crate::listeners;
 
@@ -44,6 +44,7 @@ pub fn check(config: &Config, sources: &Sources) -> Vec<Finding> {
         };
         findings.push(used.check(tcp));
     }
+    findings.extend(redirect(config, sources));
     let media: Vec<_> = (0..config.shard_count())
         .flat_map(|index| check_shard(config, sources, index))
         .collect();
@@ -81,10 +82,30 @@ fn check_shard(config: &Config, sources: &Sources, index: u8) -> Vec<Finding> {
     if config.udp {
         findings.push(used("UDP").check(udp));
     }
-    if config.tcp {
+    if config.tcp && !config.shares_page_port() {
         findings.push(used("TCP").check(tcp));
     }
     findings
+}
+
+/// Checks the port on which plain HTTP is redirected. The server does without its default one.
+fn redirect(config: &Config, sources: &Sources) -> Option<Finding> {
+    let port = config.effective_redirect_port()?;
+    let used = UsedPort {
+        what: format!("TCP port {port} of plain HTTP"),
+        about: "port",
+        port_setting: sources.setting("redirect_port", "`redirect_port`"),
+        ip_setting: sources.setting("listen_ip", "--listen-ip"),
+        addresses: config.redirect_addresses(port),
+    };
+    let finding = used.check(tcp);
+    match (finding.outcome, config.redirect_port) {
+        (Outcome::Wrong, None) => Some(Finding {
+            outcome: Outcome::Doubtful,
+            ..finding
+        }),
+        _ => Some(finding),
+    }
 }
 
 fn tcp(address: SocketAddr) -> io::Result<()> {

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::acme;
 use super::finding::Finding;
 use super::media_addresses::is_public_service;
 use crate::conference_setup;
@@ -86,6 +87,12 @@ fn secret(loaded: &Loaded) -> Finding {
             "For production: set `jwt_secret` and remove `dev`",
         );
     }
+    if loaded.secret_is_new {
+        return Finding::fine(
+            "secret",
+            "one is generated at the first start, for all starts",
+        );
+    }
     Finding::fine("secret", "long enough and not from an example")
 }
 
@@ -100,7 +107,10 @@ fn certificates(config: &Config) -> Vec<Finding> {
 
 /// Checks the certificate of a listener.
 fn certificate(config: &Config, listener: &ListenerConfig) -> Vec<Finding> {
-    let loaded = match tls::load(listener, config.certified_url()) {
+    if listener.tls_acme {
+        return vec![acme::check(config)];
+    }
+    let loaded = match tls::load(listener, config.certified_url(), None) {
         Ok(loaded) => loaded,
         Err(error) => {
             let fix = "Name PEM files that this user may read: the chain, and its private key";

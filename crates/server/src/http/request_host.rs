@@ -25,11 +25,12 @@ pub struct KnownNames {
 }
 
 impl KnownNames {
-    /// Takes the names from `host_names`, `base_url`, `cors_origins` and announced host names, and
-    /// that of this machine. Addresses, and names that no page of the internet can have, need not be
+    /// Takes the names from `host_names`, `domains`, `base_url`, `cors_origins` and announced host names,
+    /// and that of this machine. Addresses, and names that no page of the internet can have, need not be
     /// listed.
     pub fn new(config: &Config) -> Self {
-        let listed = config.host_names.iter().filter_map(|it| it.parse().ok());
+        let listed = config.host_names.iter().chain(&config.domains);
+        let listed = listed.filter_map(|it| it.parse().ok());
         let announced = config.announced_ips.iter().map(ToString::to_string);
         let machine = std::fs::read_to_string(HOSTNAME_FILE).unwrap_or_default();
         let own = announced.chain([machine]);

@@ -1,6 +1,6 @@
 //! HTTP/1.1 server (RFC 9112): accepts and limits connections, does TLS where configured, and bounds
 //! headers and time. With TLS the port also accepts plain HTTP: loopback is served, others are
-//! redirected to `https`.
+//! redirected to `https`. Where media shares the port, ICE over TCP goes on in the shards.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,17 +16,19 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 
 use super::base_path::BasePath;
 use super::client_address::{IsTls, PeerAddress};
 use super::connection_limit::{ConnectionLimit, ConnectionPermit};
 use super::log_once::LogThrottle;
+use super::port_sharing::{FirstProtocol, MediaPort, TlsProtocol, accept_turn};
 use super::request_body;
 use super::requests_in_progress::RequestsInProgress;
 use super::site::SiteContext;
@@ -63,9 +65,6 @@ const SEND_BUFFER_LEN: usize = 256 << 10;
 /// Pause after `accept` failed, usually for lack of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// The first byte of every TLS connection: a handshake record (RFC 8446 §5.1).
-const TLS_HANDSHAKE: u8 = 22;
-
 /// Accepts and serves the connections of one listener.
 #[derive(Clone)]
 pub struct HttpServer {
@@ -73,6 +72,8 @@ pub struct HttpServer {
     router: Router,
     /// TLS acceptor; `None` for plain HTTP.
     tls: Option<TlsAcceptor>,
+    /// Shards that get ICE over TCP, where media shares the port.
+    media: Option<MediaPort>,
     /// Limit of connections.
     connection_limit: Arc<ConnectionLimit>,
     /// Proxies whose connections count for the clients of their requests.
@@ -97,12 +98,18 @@ impl HttpServer {
         Self {
             router,
             tls,
+            media: None,
             connection_limit,
             trusted_proxies: Arc::clone(&site.trusted_proxies),
             base_path: site.base_path.clone(),
             accept_failures: Arc::default(),
             stop,
         }
+    }
+
+    /// Hands ICE over TCP to the shards of `media`.
+    pub fn with_media(self, media: Option<MediaPort>) -> Self {
+        Self { media, ..self }
     }
 
     /// Accepts connections until shutdown.
@@ -143,35 +150,49 @@ impl HttpServer {
         };
         let server = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = server.serve_connection(stream, ip, Arc::new(permit)).await {
+            if let Err(error) = server
+                .serve_connection(stream, peer, Arc::new(permit))
+                .await
+            {
                 tracing::debug!(%error, "connection failed");
             }
         });
     }
 
+    /// Tells the protocol of a connection by its first byte, and serves it.
     async fn serve_connection(
         self,
         stream: TcpStream,
-        ip: IpAddr,
+        peer: SocketAddr,
         permit: Arc<ConnectionPermit>,
     ) -> io::Result<()> {
+        let ip = peer.ip().to_canonical();
+        let first = match self.tls.is_some() || self.media.is_some() {
+            true => match self.first_protocol(&stream).await? {
+                Some(first) => first,
+                None => return Ok(()),
+            },
+            false => FirstProtocol::Http,
+        };
+        if let (FirstProtocol::IceTcp, Some(media)) = (first, &self.media) {
+            let mut stop = self.stop.clone();
+            return tokio::select! {
+                accepted = timeout(HEADER_TIMEOUT, media.accept(stream, peer)) => accepted?,
+                _ = stop.wait_for(|&stop| stop) => Ok(()),
+            };
+        }
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_LEN)?;
         let Some(tls) = &self.tls else {
             return self.serve_requests(stream, ip, permit, IsTls(false)).await;
         };
-        let mut first = [0];
-        let mut stop = self.stop.clone();
-        tokio::select! {
-            peeked = timeout(HEADER_TIMEOUT, stream.peek(&mut first)) => peeked??,
-            _ = stop.wait_for(|&stop| stop) => return Ok(()),
-        };
-        if first == [TLS_HANDSHAKE] {
+        if first == FirstProtocol::Tls {
+            let mut stop = self.stop.clone();
             let stream = tokio::select! {
                 stream = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => stream??,
                 _ = stop.wait_for(|&stop| stop) => return Ok(()),
             };
-            return self.serve_requests(stream, ip, permit, IsTls(true)).await;
+            return self.serve_tls(stream, ip, permit).await;
         }
         if ip.is_loopback() {
             return self.serve_requests(stream, ip, permit, IsTls(false)).await;
@@ -183,6 +204,40 @@ impl HttpServer {
         }
         .serve_requests(stream, ip, permit, IsTls(false))
         .await
+    }
+
+    /// Waits for the first byte of a connection, which stays unread. Returns `None` at shutdown.
+    async fn first_protocol(&self, stream: &TcpStream) -> io::Result<Option<FirstProtocol>> {
+        let mut first = [0];
+        let mut stop = self.stop.clone();
+        let len = tokio::select! {
+            peeked = timeout(HEADER_TIMEOUT, stream.peek(&mut first)) => peeked??,
+            _ = stop.wait_for(|&stop| stop) => return Ok(None),
+        };
+        match len {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(Some(FirstProtocol::of(first[0]))),
+        }
+    }
+
+    /// Serves a connection after its TLS handshake, by the protocol inside.
+    async fn serve_tls(
+        &self,
+        mut stream: TlsStream<TcpStream>,
+        ip: IpAddr,
+        permit: Arc<ConnectionPermit>,
+    ) -> io::Result<()> {
+        let mut stop = self.stop.clone();
+        let protocol = tokio::select! {
+            found = timeout(HEADER_TIMEOUT, TlsProtocol::detect(&mut stream)) => found??,
+            _ = stop.wait_for(|&stop| stop) => return Ok(()),
+        };
+        match protocol {
+            TlsProtocol::Http => self.serve_requests(stream, ip, permit, IsTls(true)).await,
+            TlsProtocol::Turn => timeout(HEADER_TIMEOUT, accept_turn(stream)).await?,
+            // Without data, as RFC 8737 §3 demands.
+            TlsProtocol::AcmeValidation => timeout(HEADER_TIMEOUT, stream.shutdown()).await?,
+        }
     }
 
     /// Serves requests until the connection ends, becomes a session, or exceeds its time.
@@ -248,8 +303,14 @@ impl HttpServer {
     }
 }
 
-/// Redirects a plain HTTP request to the same page by HTTPS.
+/// Redirects a plain HTTP request on the port of the page to the same page by HTTPS.
 async fn redirect_to_https(request: Request) -> Response {
+    https_redirect(&request, |host| host.to_owned())
+}
+
+/// Redirects a plain HTTP request to the same page by HTTPS. `authority` returns host and port there, given
+/// those of the request.
+pub fn https_redirect(request: &Request, authority: impl FnOnce(&str) -> String) -> Response {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
     let host = host.filter(|host| Authority::parse(host).is_some());
@@ -260,7 +321,7 @@ async fn redirect_to_https(request: Request) -> Response {
         .uri()
         .path_and_query()
         .map_or("/", |path| path.as_str());
-    Redirect::permanent(&format!("https://{host}{path}")).into_response()
+    Redirect::permanent(&format!("https://{}{path}", authority(host))).into_response()
 }
 
 #[cfg(test)]

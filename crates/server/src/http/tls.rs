@@ -1,4 +1,4 @@
-//! TLS certificates of listeners: from files, or generated at start. Browsers allow cameras on pages
+//! TLS certificates of listeners: from files, obtained by ACME, or generated at start. Browsers allow cameras on pages
 //! of other machines only over TLS. Certificates from files are loaded again when the files change.
 
 use std::net::IpAddr;
@@ -10,20 +10,26 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use tokio_rustls::rustls::server::ResolvesServerCert;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use url::Url;
 
+use crate::acme::{ACME_TLS_ALPN, AcmeCertificate};
 use crate::config::ListenerConfig;
 use crate::ip_addresses;
 use certificate_files::CertificateFiles;
+use current_certificate::CurrentCertificate;
 pub use error::TlsError;
-use reloading::CurrentCertificate;
 pub use reloading::{ReloadingCertificate, watch_files};
 
 mod browser_check;
 mod certificate_files;
+pub mod current_certificate;
 mod error;
 mod reloading;
+
+/// ALPN protocol of HTTP/1.1 (RFC 7301 §6).
+const HTTP_ALPN: &[u8] = b"http/1.1";
 
 /// Validity of a generated certificate. Safari refuses more than 825 days.
 const VALIDITY: Duration = Duration::from_hours(397 * 24);
@@ -35,19 +41,27 @@ const BACKDATED: Duration = Duration::from_hours(24);
 pub struct ListenerTls {
     /// Accepts connections.
     pub acceptor: TlsAcceptor,
-    /// Certificate that can be loaded again; `None` for a generated one.
+    /// Certificate that can be loaded again; `None` for one of ACME and a generated one.
     pub certificate: Option<ReloadingCertificate>,
 }
 
 /// Loads the certificate of a listener; returns `None` for plain HTTP. `base_url` has the host by which
-/// browsers know the server.
+/// browsers know the server, `acme` the certificate of `domains`.
 ///
 /// # Errors
 /// The certificate or key cannot be read, does not match, or cannot be generated.
 pub fn load(
     listener: &ListenerConfig,
     base_url: Option<&str>,
+    acme: Option<&AcmeCertificate>,
 ) -> Result<Option<ListenerTls>, TlsError> {
+    if let Some(acme) = acme.filter(|_| listener.tls_acme) {
+        let acceptor = acceptor(Arc::new(acme.resolver()), &[HTTP_ALPN, ACME_TLS_ALPN])?;
+        return Ok(Some(ListenerTls {
+            acceptor,
+            certificate: None,
+        }));
+    }
     let (current, certificate) = match (&listener.tls_cert, &listener.tls_key) {
         (Some(cert), Some(key)) => {
             let files = CertificateFiles::new(cert.clone(), key.clone());
@@ -60,15 +74,23 @@ pub fn load(
         }
         _ => return Ok(None),
     };
+    Ok(Some(ListenerTls {
+        acceptor: acceptor(current, &[HTTP_ALPN])?,
+        certificate,
+    }))
+}
+
+/// Returns an acceptor that presents the certificates of `resolver` and offers these protocols (ALPN).
+fn acceptor(
+    resolver: Arc<dyn ResolvesServerCert>,
+    protocols: &[&[u8]],
+) -> Result<TlsAcceptor, TlsError> {
     let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_cert_resolver(current);
-    server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(ListenerTls {
-        acceptor: TlsAcceptor::from(Arc::new(server)),
-        certificate,
-    }))
+        .with_cert_resolver(resolver);
+    server.alpn_protocols = protocols.iter().map(|it| it.to_vec()).collect();
+    Ok(TlsAcceptor::from(Arc::new(server)))
 }
 
 /// Returns the host of a base URL with HTTPS.
@@ -124,8 +146,12 @@ mod tests {
             tls_self_signed: true,
             ..ListenerConfig::default()
         };
-        assert!(load(&listener, None).unwrap().is_some());
-        assert!(load(&ListenerConfig::default(), None).unwrap().is_none());
+        assert!(load(&listener, None, None).unwrap().is_some());
+        assert!(
+            load(&ListenerConfig::default(), None, None)
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]
@@ -136,7 +162,7 @@ mod tests {
             tls_key: none,
             ..ListenerConfig::default()
         };
-        let Err(error) = load(&listener, None) else {
+        let Err(error) = load(&listener, None, None) else {
             panic!("a missing file was accepted")
         };
         let error = error.to_string();

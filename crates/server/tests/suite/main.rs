@@ -10,6 +10,8 @@
 )]
 
 mod abuse;
+mod acme;
+mod acme_authority;
 mod api;
 mod configuration;
 mod doctor;
@@ -25,10 +27,12 @@ mod metrics;
 #[path = "../../../net/tests/support/namespace.rs"]
 mod namespace;
 mod native_client;
+mod one_port;
 mod origins;
 #[cfg(target_os = "linux")]
 mod packet_egress;
 mod page_and_lifecycle;
+mod presented_certificate;
 mod program;
 mod protoo;
 mod rate_limits;

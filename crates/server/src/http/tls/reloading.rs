@@ -2,7 +2,7 @@
 //! interval: that notices renamed files, exchanged symbolic links (Kubernetes, certbot) and network
 //! file systems alike, which events of the kernel do not.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -10,19 +10,14 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
-use tokio_rustls::rustls::sign::CertifiedKey;
 
 use super::browser_check;
 use super::certificate_files::{CertificateFiles, Contents};
+use super::current_certificate::CurrentCertificate;
 use super::error::TlsError;
 
 /// Interval at which the files are compared.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The certificate that new connections get.
-#[derive(Debug)]
-pub struct CurrentCertificate(RwLock<Arc<CertifiedKey>>);
 
 /// A certificate with its files.
 #[derive(Debug)]
@@ -35,20 +30,6 @@ pub struct ReloadingCertificate {
     tried: Vec<u8>,
     /// The certificate in use.
     current: Arc<CurrentCertificate>,
-}
-
-impl CurrentCertificate {
-    /// Starts with a certificate.
-    pub fn new(certificate: CertifiedKey) -> Self {
-        Self(RwLock::new(Arc::new(certificate)))
-    }
-}
-
-impl ResolvesServerCert for CurrentCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&current))
-    }
 }
 
 impl ReloadingCertificate {
@@ -75,9 +56,8 @@ impl ReloadingCertificate {
     /// Returns what browsers will refuse about the certificate in use, each with the key and name of its
     /// file.
     pub fn problems(&self) -> Vec<String> {
-        let current = self.current.0.read();
-        let current = Arc::clone(&current.unwrap_or_else(PoisonError::into_inner));
-        let Some(own) = current.cert.first() else {
+        let current = self.current.get();
+        let Some(own) = current.as_ref().and_then(|it| it.cert.first()) else {
             return Vec::new();
         };
         let problems = browser_check::problems(own, self.host.as_ref(), SystemTime::now());
@@ -110,13 +90,7 @@ impl ReloadingCertificate {
         }
         match self.files.parse(&contents) {
             Ok(certificate) => {
-                let mut current = self
-                    .current
-                    .0
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *current = Arc::new(certificate);
-                drop(current);
+                self.current.replace(certificate);
                 self.tried = hash;
                 tracing::info!("certificate loaded again: new connections use it");
                 self.log_problems();
@@ -189,7 +163,7 @@ mod tests {
         let files = CertificateFiles::new(cert.clone(), key.clone());
         let mut certificate = ReloadingCertificate::load(files, None).unwrap();
         let current = certificate.current();
-        let der = || current.0.read().unwrap().cert[0].to_vec();
+        let der = || current.get().unwrap().cert[0].to_vec();
         assert_eq!(der(), first);
         std::fs::write(&key, "half of a").unwrap();
         certificate.reload();
