@@ -2,7 +2,7 @@
 //! arrives, and shuts everything down in order.
 
 use std::io::{self, Write as _};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -27,8 +27,10 @@ use crate::listeners::{self, BoundListener};
 use crate::media_sockets::MediaSockets;
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
+use crate::turn_server::{TurnServer, TurnSetup};
 use crate::{
-    conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, watchdog,
+    conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, turn_server,
+    watchdog,
 };
 
 /// Upper bound of threads of the tokio runtime, which serves signalling and HTTP. Shards have their own.
@@ -71,10 +73,15 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let mut signals = Signals::new()?;
     let clock = Clock::start();
     let bound = listeners::bind_all(config)?;
+    let turn_listeners = turn_server::bind(config, &bound)?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
     let (announcer, announced) = watch::channel(ip_addresses::announced_ips(config)?);
     warn_of_examples(&announced.borrow());
-    let (shards, threads) = start_shards(config, clock, &reports_sender, &announced)?;
+    let StartedShards {
+        shards,
+        threads,
+        media,
+    } = start_shards(config, clock, &reports_sender, &announced)?;
     tokio::spawn(ip_addresses::watch_announced_names(
         config.clone(),
         announcer,
@@ -94,6 +101,16 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         config,
         keys,
     )?;
+    let turn = TurnSetup {
+        media,
+        announced,
+        rates: Arc::clone(&site.rates),
+        metrics: Arc::clone(&site.turn_metrics),
+        clock,
+    };
+    if let (Some(turn), Some(bound)) = (TurnServer::new(config, turn)?, turn_listeners) {
+        turn.start(bound, config);
+    }
     tokio::spawn(watchdog::run(heartbeats));
     let banner = startup_banner::render(loaded, &bound);
     // A closed standard output does not keep the server from running.
@@ -229,7 +246,16 @@ impl Signals {
     }
 }
 
-type StartedShards = (Vec<ShardHandle>, Vec<thread::JoinHandle<()>>);
+/// Media threads that run.
+#[derive(Default)]
+struct StartedShards {
+    /// Handles of the shards.
+    shards: Vec<ShardHandle>,
+    /// Their threads.
+    threads: Vec<thread::JoinHandle<()>>,
+    /// UDP addresses that their media sockets are bound to.
+    media: Vec<SocketAddr>,
+}
 
 fn start_shards(
     config: &Config,
@@ -238,12 +264,16 @@ fn start_shards(
     announced: &watch::Receiver<Vec<IpAddr>>,
 ) -> Result<StartedShards, AppError> {
     let certificate = DtlsCertificate::generate()?;
-    let mut started = (Vec::new(), Vec::new());
+    let mut started = StartedShards::default();
     let mut sockets = Vec::new();
     for index in 0..config.shard_count() {
         sockets.push(MediaSockets::open(config, clock, index)?);
     }
     let queues = ShardQueues::connect(sockets.iter().map(MediaSockets::waker));
+    started.media = sockets
+        .iter()
+        .flat_map(MediaSockets::udp_addresses)
+        .collect();
     for ((index, sockets), queues) in (0..=u8::MAX).zip(sockets).zip(queues) {
         let worker = WorkerConfig {
             listen: sockets.listen_addresses(&announced.borrow()),
@@ -261,8 +291,8 @@ fn start_shards(
             is_pinned: config.pin_cores,
         };
         let (handle, thread) = Shard::start(setup, clock, sockets, queues, reports.clone())?;
-        started.0.push(handle);
-        started.1.push(thread);
+        started.shards.push(handle);
+        started.threads.push(thread);
     }
     Ok(started)
 }

@@ -31,6 +31,7 @@ mod shard;
 mod shard_metrics;
 mod shard_queues;
 mod startup_banner;
+mod turn_server;
 mod watchdog;
 
 use app_error::EXIT_CONFIG;
