@@ -41,12 +41,10 @@ impl PeerTable {
             let Some(bound) = media.first() else {
                 return Family::default();
             };
-            Family::new(
-                announced.iter().filter(of_family),
-                bound.ip(),
-                media.iter().map(|it| it.port()).collect(),
-                local,
-            )
+            let ports = media.iter().map(|it| it.port()).collect();
+            let announced: Vec<_> = announced.iter().filter(of_family).copied().collect();
+            let local: Vec<_> = local.iter().filter(of_family).copied().collect();
+            Family::new(&announced, bound.ip(), ports, &local)
         };
         Self {
             v4: family(true),
@@ -91,26 +89,20 @@ impl PeerTable {
 }
 
 impl Family {
-    /// Creates the family of sockets that are bound to `bound`.
-    fn new<'a>(
-        announced: impl Iterator<Item = &'a IpAddr>,
-        bound: IpAddr,
-        ports: Vec<u16>,
-        local: &[IpAddr],
-    ) -> Self {
-        // Loopback reaches sockets that are bound to all addresses, and nobody else can send from it.
-        let relay = match bound {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-            bound => bound,
+    /// Creates the family of sockets that are bound to `bound`, on a machine with the addresses `local`.
+    fn new(announced: &[IpAddr], bound: IpAddr, ports: Vec<u16>, local: &[IpAddr]) -> Self {
+        let loopback = match bound {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         };
         let mut peers: Vec<Peer> = Vec::new();
         for &announced in announced {
             let is_local = announced.is_loopback() || local.contains(&announced);
-            let target = match bound.is_unspecified() && is_local {
-                true => announced,
+            let target = match (bound.is_unspecified(), is_local) {
+                (false, _) => bound,
+                (true, true) => announced,
                 // The public address of a machine behind NAT is reached without leaving it.
-                false => relay,
+                (true, false) => loopback,
             };
             // Answers of one socket cannot be told apart: it is reached by the best of its addresses.
             if peers.iter().all(|it| it.target != target) {
@@ -118,11 +110,21 @@ impl Family {
             }
         }
         Self {
-            relay: Some(relay),
+            relay: Some(relay_address(announced, bound, local).unwrap_or(loopback)),
             ports,
             peers,
         }
     }
+}
+
+/// Returns the address of media sockets, or one of this machine where they are bound to all; `None`
+/// where it has loopback only. Firefox takes no relayed address on loopback.
+fn relay_address(announced: &[IpAddr], bound: IpAddr, local: &[IpAddr]) -> Option<IpAddr> {
+    if !bound.is_unspecified() {
+        return Some(bound);
+    }
+    let mut own = announced.iter().filter(|it| local.contains(it));
+    own.next().or(local.first()).copied()
 }
 
 #[cfg(test)]
@@ -172,8 +174,8 @@ mod tests {
             assert_eq!(table.peer_at(peer), None, "{peer}");
         }
         assert!(table.has_address(ip("10.0.0.5")) && !table.has_address(ip("10.0.0.6")));
-        assert_eq!(table.relay_address(true), Some(ip("127.0.0.1")));
-        assert_eq!(table.relay_address(false), Some(ip("::1")));
+        assert_eq!(table.relay_address(true), Some(ip("10.0.0.5")));
+        assert_eq!(table.relay_address(false), Some(ip("2001:db8::5")));
     }
 
     #[test]
@@ -185,7 +187,10 @@ mod tests {
         assert_eq!(table.peer_at(address("127.0.0.1:10000")), Some(peer));
         assert_eq!(table.target_of(address("203.0.113.8:10000")), None);
         assert_eq!(table.target_of(address("10.0.0.5:10000")), None);
+        assert_eq!(table.relay_address(true), Some(ip("10.0.0.5")));
         assert_eq!(table.relay_address(false), None);
+        let offline = PeerTable::new(&[ip("::1")], &[address("[::]:10000")], &[]);
+        assert_eq!(offline.relay_address(false), Some(ip("::1")));
 
         let bound = PeerTable::new(&announced, &[address("10.0.0.5:10000")], &[ip("10.0.0.5")]);
         assert_eq!(bound.target_of(peer), Some(address("10.0.0.5:10000")));
