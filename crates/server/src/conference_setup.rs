@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{
     Codec, CodecChoice, CodecParameter, Config, ExpiredTokens, RoomCreation, RoomPolicy, Secret,
 };
-use crate::turn_server;
+use crate::turn_urls;
 
 /// Returns the configuration of the conference.
 ///
@@ -87,7 +87,7 @@ pub fn ice_servers(config: &Config) -> IceServers {
         credential: server.credential.as_ref().map(|it| it.expose().to_owned()),
     });
     let secret = config.turn_secret.as_ref().map(Secret::expose);
-    let urls: Vec<_> = turn_server::urls::of(config)
+    let urls: Vec<_> = turn_urls::embedded(config)
         .into_iter()
         .chain(config.turn_urls.clone())
         .collect();

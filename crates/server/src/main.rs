@@ -32,6 +32,7 @@ mod shard_metrics;
 mod shard_queues;
 mod startup_banner;
 mod turn_server;
+mod turn_urls;
 mod watchdog;
 
 use app_error::EXIT_CONFIG;

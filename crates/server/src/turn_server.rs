@@ -7,27 +7,33 @@
 //! for a client without valid credentials, and every table of an allocation has an upper bound.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use crate::app_error::AppError;
 use crate::clock::Clock;
 use crate::conference_setup;
 use crate::config::Config;
-use crate::http::connection_limit::ConnectionLimit;
+use crate::http::connection_limit::{ConnectionLimit, ConnectionPermit};
+use crate::http::log_once::LogThrottle;
 use crate::http::rate_limit::RateLimiter;
-use crate::ip_addresses;
 use crate::listeners::BoundListener;
 use authentication::Authenticator;
+use context::TurnContext;
 pub use metrics::TurnMetrics;
-use peers::PeerTable;
 use quota::{AllocationLimits, AllocationQuota};
 
 mod authentication;
 mod bindings;
 mod client;
+mod context;
 mod listeners;
 mod metrics;
 mod peers;
@@ -37,42 +43,22 @@ mod response;
 mod session;
 mod stream;
 mod udp;
-pub mod urls;
 
 pub use listeners::BoundTurnListeners;
 
+/// Longest duration of a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pause after `accept` failed, usually for lack of file descriptors.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Send buffer of the kernel for each connection, in bytes. What waits there is late: a quarter of a
+/// second at 2 Mbit/s.
+const SEND_BUFFER_LEN: usize = 64 << 10;
+
 /// The TURN server, shared by its listeners and clients.
 #[derive(Clone)]
-pub struct TurnServer(Arc<Shared>);
-
-/// State that all clients share.
-struct Shared {
-    /// Verifies credentials.
-    authenticator: Authenticator,
-    /// Upper bounds of allocations.
-    quota: Arc<AllocationQuota>,
-    /// Peers to which is relayed; replaced when the announced addresses change.
-    peers: RwLock<Arc<PeerTable>>,
-    /// Limits requests without valid credentials, for each client network.
-    rates: Arc<RateLimiter>,
-    /// Counters.
-    metrics: Arc<TurnMetrics>,
-    /// Wall clock for the expiry of credentials and nonces.
-    clock: Clock,
-}
-
-impl Shared {
-    /// Returns the peers to which is relayed.
-    fn peers(&self) -> Arc<PeerTable> {
-        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&peers)
-    }
-
-    /// Returns the wall clock time, in seconds since 1970.
-    fn unix_s(&self) -> u64 {
-        self.clock.unix_ms() / 1_000
-    }
-}
+pub struct TurnServer(Arc<TurnContext>);
 
 /// What the TURN server needs of the rest of the program.
 pub struct TurnSetup {
@@ -105,38 +91,94 @@ impl TurnServer {
             metrics,
             clock,
         } = setup;
-        let table = move |announced: &[IpAddr]| {
-            let table = PeerTable::new(announced, &media, &ip_addresses::local_ips());
-            Arc::new(table)
-        };
         let limits = AllocationLimits::new(config.turn_allocations_max);
-        let peers = table(&announced.borrow_and_update());
-        let server = Self(Arc::new(Shared {
+        let context = Arc::new(TurnContext {
             authenticator: Authenticator::new(credentials)?,
             quota: AllocationQuota::new(limits, Arc::clone(&metrics)),
-            peers: RwLock::new(peers),
             rates,
             metrics,
             clock,
-        }));
-        let shared = Arc::clone(&server.0);
+            media,
+            peers: RwLock::default(),
+        });
+        context.set_announced(&announced.borrow_and_update());
+        let server = Self(Arc::clone(&context));
         tokio::spawn(async move {
             while announced.changed().await.is_ok() {
-                let peers = table(&announced.borrow_and_update());
-                *shared.peers.write().unwrap_or_else(PoisonError::into_inner) = peers;
+                context.set_announced(&announced.borrow_and_update());
             }
         });
         Ok(Some(server))
     }
 
-    /// Starts to serve the clients of all listeners.
+    /// Starts to serve the clients of all listeners, in tasks that run as long as the program.
     pub fn start(&self, bound: BoundTurnListeners, config: &Config) {
         let connections = ConnectionLimit::new(&config.limits);
-        bound.spawn(self, &connections);
+        for socket in bound.udp {
+            tokio::spawn(udp::serve(Arc::clone(&self.0), socket));
+        }
+        for (listener, tls) in bound.tcp {
+            let connections = Arc::clone(&connections);
+            tokio::spawn(self.clone().accept_from(listener, tls, connections));
+        }
+    }
+
+    /// Accepts connections and serves each in a task.
+    async fn accept_from(
+        self,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        connections: Arc<ConnectionLimit>,
+    ) {
+        let failures = LogThrottle::default();
+        loop {
+            match listener.accept().await {
+                Ok((stream, client)) => {
+                    // A connection over the limit is closed.
+                    if let Some(permit) = connections.acquire(client.ip(), false) {
+                        let serving = self.clone().serve(stream, client, tls.clone(), permit);
+                        tokio::spawn(serving);
+                    }
+                }
+                Err(error) => {
+                    if failures.is_due(Instant::now()) {
+                        tracing::warn!(
+                            %error,
+                            "TURN connections cannot be accepted: if there are too many open files, \
+                             raise LimitNOFILE"
+                        );
+                    }
+                    sleep(ACCEPT_BACKOFF).await;
+                }
+            }
+        }
+    }
+
+    /// Serves a connection, after its TLS handshake where TLS is used.
+    async fn serve(
+        self,
+        stream: TcpStream,
+        client: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        _permit: ConnectionPermit,
+    ) {
+        let options = SockRef::from(&stream);
+        let is_set = options.set_tcp_nodelay(true).is_ok()
+            && options.set_send_buffer_size(SEND_BUFFER_LEN).is_ok();
+        if !is_set {
+            return;
+        }
+        let Some(tls) = tls else {
+            return self.serve_stream(stream, client).await;
+        };
+        if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+            self.serve_stream(stream, client).await;
+        }
     }
 
     /// Serves a client on a connection that was accepted already, and whose TLS is terminated. Returns
     /// when the client closes it, sends what is no TURN, does not read, or has no allocation for long.
+    /// The caller limits connections, and should set `TCP_NODELAY` and a small send buffer.
     pub async fn serve_stream<S>(&self, stream: S, client: SocketAddr)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,

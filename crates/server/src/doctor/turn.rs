@@ -12,7 +12,7 @@ use super::ports;
 use crate::conference_setup;
 use crate::config::Config;
 use crate::ice_url::IceUrl;
-use crate::turn_server;
+use crate::turn_urls;
 
 mod connection;
 mod message;
@@ -28,7 +28,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let unix_s = unix.map_or(0, |unix| unix.as_secs());
     let servers = conference_setup::ice_servers(config).for_client(USER_ID, unix_s);
-    let embedded = turn_server::urls::of(config);
+    let embedded = turn_urls::embedded(config);
     let mut findings = Vec::new();
     for server in &servers {
         // `settings` has the finding about an address that cannot be read.

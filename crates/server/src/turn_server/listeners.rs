@@ -4,32 +4,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use watersmeet_net::udp::{UdpOptions, UdpSocket};
 
-use super::TurnServer;
 use super::client::ClientSocket;
-use super::udp;
 use crate::app_error::AppError;
 use crate::config::Config;
-use crate::http::connection_limit::{ConnectionLimit, ConnectionPermit};
-use crate::http::log_once::LogThrottle;
 use crate::listeners::{self, BoundListener};
-
-/// Longest duration of a TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Pause after `accept` failed, usually for lack of file descriptors.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
-
-/// Send buffer of the kernel for each connection, in bytes. What waits there is late: a third of a
-/// second at 2 Mbit/s.
-const SEND_BUFFER_LEN: usize = 64 << 10;
 
 /// Name of TURN in TLS connections of clients that state a protocol (RFC 7443).
 const ALPN: &[u8] = b"stun.turn";
@@ -37,9 +20,9 @@ const ALPN: &[u8] = b"stun.turn";
 /// Bound ports of the TURN server.
 pub struct BoundTurnListeners {
     /// UDP sockets.
-    udp: Vec<ClientSocket>,
+    pub udp: Vec<ClientSocket>,
     /// TCP listeners; those with an acceptor use TLS.
-    tcp: Vec<(TcpListener, Option<TlsAcceptor>)>,
+    pub tcp: Vec<(TcpListener, Option<TlsAcceptor>)>,
 }
 
 impl BoundTurnListeners {
@@ -67,17 +50,6 @@ impl BoundTurnListeners {
                 .extend(listeners.map(|it| (it, Some(acceptor.clone()))));
         }
         Ok(bound)
-    }
-
-    /// Serves all ports in tasks, for as long as the program runs.
-    pub(super) fn spawn(self, server: &TurnServer, connections: &Arc<ConnectionLimit>) {
-        for socket in self.udp {
-            tokio::spawn(udp::serve(Arc::clone(&server.0), socket));
-        }
-        for (listener, tls) in self.tcp {
-            let connections = Arc::clone(connections);
-            tokio::spawn(accept_from(server.clone(), listener, tls, connections));
-        }
     }
 }
 
@@ -117,57 +89,4 @@ fn turn_acceptor(page: &TlsAcceptor) -> TlsAcceptor {
     let mut config = page.config().as_ref().clone();
     config.alpn_protocols = vec![ALPN.to_vec()];
     TlsAcceptor::from(Arc::new(config))
-}
-
-/// Accepts connections and serves each in a task.
-async fn accept_from(
-    server: TurnServer,
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    connections: Arc<ConnectionLimit>,
-) {
-    let failures = LogThrottle::default();
-    loop {
-        match listener.accept().await {
-            Ok((stream, client)) => {
-                // A connection over the limit is closed.
-                if let Some(permit) = connections.acquire(client.ip(), false) {
-                    let serving = serve(server.clone(), stream, client, tls.clone(), permit);
-                    tokio::spawn(serving);
-                }
-            }
-            Err(error) => {
-                if failures.is_due(Instant::now()) {
-                    tracing::warn!(
-                        %error,
-                        "TURN connections cannot be accepted: if there are too many open files, raise \
-                         LimitNOFILE"
-                    );
-                }
-                sleep(ACCEPT_BACKOFF).await;
-            }
-        }
-    }
-}
-
-/// Serves a connection, after its TLS handshake where TLS is used.
-async fn serve(
-    server: TurnServer,
-    stream: TcpStream,
-    client: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    _permit: ConnectionPermit,
-) {
-    let options = SockRef::from(&stream);
-    let is_set = options.set_tcp_nodelay(true).is_ok()
-        && options.set_send_buffer_size(SEND_BUFFER_LEN).is_ok();
-    if !is_set {
-        return;
-    }
-    let Some(tls) = tls else {
-        return server.serve_stream(stream, client).await;
-    };
-    if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-        server.serve_stream(stream, client).await;
-    }
 }

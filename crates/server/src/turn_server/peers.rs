@@ -25,7 +25,7 @@ struct Family {
 }
 
 /// Peers to which is relayed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PeerTable {
     v4: Family,
     v6: Family,

@@ -15,9 +15,9 @@ use tokio::time::sleep;
 use turn_types::attribute::{Data, XorPeerAddress};
 use turn_types::message::DATA;
 
-use super::Shared;
 use super::bindings::{Bindings, Route};
 use super::client::ClientSink;
+use super::context::TurnContext;
 use super::metrics::DropReason;
 
 /// Longest datagram that is relayed to a client, in bytes: more than any path of the Internet carries.
@@ -40,7 +40,7 @@ pub struct Relay {
 }
 
 struct RelayState {
-    server: Arc<Shared>,
+    server: Arc<TurnContext>,
     socket: UdpSocket,
     bindings: Mutex<Bindings>,
     sink: ClientSink,
@@ -52,7 +52,7 @@ impl Relay {
     /// # Errors
     /// The system has no free port or file descriptor.
     pub fn open(
-        server: &Arc<Shared>,
+        server: &Arc<TurnContext>,
         address: std::net::IpAddr,
         sink: ClientSink,
     ) -> io::Result<Self> {

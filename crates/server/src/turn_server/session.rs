@@ -18,10 +18,10 @@ use turn_types::attribute::{
 use turn_types::channel::ChannelData;
 use turn_types::message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH, SEND};
 
-use super::Shared;
 use super::authentication::{Rejection, User};
 use super::bindings::{BindError, PERMISSIONS_MAX};
 use super::client::ClientSink;
+use super::context::TurnContext;
 use super::metrics::DropReason;
 use super::quota::AllocationPermit;
 use super::relay::Relay;
@@ -87,7 +87,12 @@ impl ClientSession {
     }
 
     /// Handles a message or data of the client. Returns the response.
-    pub fn handle(&mut self, server: &Arc<Shared>, now: Instant, bytes: &[u8]) -> Option<Vec<u8>> {
+    pub fn handle(
+        &mut self,
+        server: &Arc<TurnContext>,
+        now: Instant,
+        bytes: &[u8],
+    ) -> Option<Vec<u8>> {
         self.handle_timeout(now);
         if let Ok(data) = ChannelData::parse(bytes) {
             match &self.allocation {
@@ -115,14 +120,14 @@ impl ClientSession {
     }
 
     /// Returns whether the client's network may send another request without valid credentials.
-    fn is_allowed(&self, server: &Shared) -> bool {
+    fn is_allowed(&self, server: &TurnContext) -> bool {
         let (action, ip) = (RateLimitedAction::TurnRequest, self.address.ip());
         server.rates.take(action, ip).is_ok()
     }
 
     fn handle_request(
         &mut self,
-        server: &Arc<Shared>,
+        server: &Arc<TurnContext>,
         now: Instant,
         request: &Message<'_>,
     ) -> Option<Vec<u8>> {
@@ -158,7 +163,7 @@ impl ClientSession {
     /// many of them.
     fn reject(
         &self,
-        server: &Shared,
+        server: &TurnContext,
         request: &Message<'_>,
         rejection: Rejection,
     ) -> Option<Vec<u8>> {
@@ -181,7 +186,7 @@ impl ClientSession {
     /// Allocates a relay socket (RFC 8656 §7.2).
     fn allocate(
         &mut self,
-        server: &Arc<Shared>,
+        server: &Arc<TurnContext>,
         now: Instant,
         request: &Message<'_>,
         user: &User,
@@ -259,7 +264,7 @@ impl ClientSession {
     /// media ports only.
     fn create_permission(
         &mut self,
-        server: &Shared,
+        server: &TurnContext,
         now: Instant,
         request: &Message<'_>,
         user: &User,
@@ -290,7 +295,7 @@ impl ClientSession {
     /// Binds a channel to a peer (RFC 8656 §12.2).
     fn bind_channel(
         &mut self,
-        server: &Shared,
+        server: &TurnContext,
         now: Instant,
         request: &Message<'_>,
         user: &User,
@@ -315,7 +320,7 @@ impl ClientSession {
     }
 
     /// Relays the data of a Send indication (RFC 8656 §11.2), which has no response.
-    fn handle_send(&self, server: &Shared, now: Instant, indication: &Message<'_>) {
+    fn handle_send(&self, server: &TurnContext, now: Instant, indication: &Message<'_>) {
         let peer = indication.attribute::<XorPeerAddress>();
         let data = indication.attribute::<Data<'_>>();
         let reason = match (&self.allocation, peer, data) {

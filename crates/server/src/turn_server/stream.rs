@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::Shared;
 use super::client::ClientSink;
+use super::context::TurnContext;
 use super::metrics::DropReason;
 use super::session::ClientSession;
 
@@ -35,7 +35,7 @@ const LENGTH_END: usize = 4;
 const STUN_HEADER_LEN: usize = 20;
 
 /// Serves a client until its connection ends.
-pub async fn serve<S>(server: &Arc<Shared>, stream: S, client: SocketAddr)
+pub async fn serve<S>(server: &Arc<TurnContext>, stream: S, client: SocketAddr)
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -53,7 +53,7 @@ where
 /// Handles the frames of a client, and queues responses. Waits for room for them, since a client over
 /// TCP does not repeat its requests.
 async fn read(
-    server: &Arc<Shared>,
+    server: &Arc<TurnContext>,
     mut reader: impl AsyncRead + Unpin,
     client: SocketAddr,
     queue: mpsc::Sender<Vec<u8>>,
@@ -111,7 +111,7 @@ async fn write(
 ///
 /// # Errors
 /// It is none, or too long: where the next one begins is not known then.
-fn next_frame(buffer: &[u8], server: &Shared) -> io::Result<Option<(usize, usize)>> {
+fn next_frame(buffer: &[u8], server: &TurnContext) -> io::Result<Option<(usize, usize)>> {
     let Some([first, _, high, low]) = buffer.first_chunk::<LENGTH_END>() else {
         return Ok(None);
     };

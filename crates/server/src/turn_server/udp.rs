@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::Shared;
 use super::client::{ClientSink, ClientSocket, UdpPath};
+use super::context::TurnContext;
 use super::metrics::DropReason;
 use super::session::ClientSession;
 
@@ -19,7 +19,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 const RECEIVE_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Serves the clients of a socket for as long as the program runs.
-pub async fn serve(server: Arc<Shared>, socket: ClientSocket) {
+pub async fn serve(server: Arc<TurnContext>, socket: ClientSocket) {
     let socket = Arc::new(socket);
     let mut batch = socket.new_batch();
     // Bounded by the quota of allocations.
@@ -63,7 +63,7 @@ pub async fn serve(server: Arc<Shared>, socket: ClientSocket) {
 
 /// Handles a datagram and sends the response.
 fn handle(
-    server: &Arc<Shared>,
+    server: &Arc<TurnContext>,
     socket: &Arc<ClientSocket>,
     sessions: &mut HashMap<UdpPath, ClientSession>,
     now: Instant,

@@ -1,15 +1,15 @@
 //! The embedded TURN server: relaying over UDP, TCP and TLS to our own media port, and refusing
 //! everything else.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use stun_types::attribute::XorMappedAddress;
 use stun_types::message::{BINDING, Message};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use watersmeet_conference::turn;
 
@@ -28,6 +28,9 @@ const CHECKS_MAX: u32 = 100_000;
 /// Memory by which the program may grow for a client that does not read, in bytes.
 const MEMORY_GROWTH_MAX: usize = 16 << 20;
 
+/// Longest time in which a changed certificate must be in use.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Bytes of an Allocate request without credentials.
 const ALLOCATE_LEN: usize = 28;
 
@@ -39,7 +42,7 @@ struct TurnProgram {
     /// Configuration file.
     file: PathBuf,
     /// Certificate of the page.
-    certificate: tokio_rustls::rustls::pki_types::CertificateDer<'static>,
+    certificate: CertificateDer<'static>,
 }
 
 /// Returns a loopback address with a port that is free for UDP and TCP.
@@ -58,10 +61,8 @@ impl TurnProgram {
     fn start(name: &str, settings: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("turn-{name}"));
         std::fs::create_dir_all(&folder).unwrap();
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let certificate = renew_certificate(&folder);
         let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        std::fs::write(&cert, made.cert.pem()).unwrap();
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
         let (address, tls) = (free_address(), free_address());
         let file = folder.join("watersmeet.toml");
         let settings = format!(
@@ -76,7 +77,7 @@ impl TurnProgram {
             address,
             tls,
             file,
-            certificate: made.cert.der().clone(),
+            certificate,
         }
     }
 
@@ -90,8 +91,21 @@ impl TurnProgram {
         sum(&scrape(&self.program), name, labels)
     }
 
-    /// Returns a TLS stream that trusts the page's certificate only.
+    /// Returns whether the TLS port has the certificate.
+    fn has_certificate(&self) -> bool {
+        let mut tcp = TcpStream::connect(self.tls).unwrap();
+        self.tls_connection().complete_io(&mut tcp).is_ok()
+    }
+
+    /// Returns a client over TLS.
     fn tls_client(&self) -> TurnClient<impl Transport + use<>> {
+        let tls = self.tls_connection();
+        let transport = framed(self.tls, |tcp| StreamOwned::new(tls, tcp));
+        TurnClient::new(transport, credentials("ana", 60))
+    }
+
+    /// Returns a TLS connection that trusts the page's certificate only.
+    fn tls_connection(&self) -> ClientConnection {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -100,10 +114,16 @@ impl TurnProgram {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
-        let tls = ClientConnection::new(Arc::new(config), name).unwrap();
-        let transport = framed(self.tls, |tcp| StreamOwned::new(tls, tcp));
-        TurnClient::new(transport, credentials("ana", 60))
+        ClientConnection::new(Arc::new(config), name).unwrap()
     }
+}
+
+/// Writes a new certificate and returns it.
+fn renew_certificate(folder: &Path) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().clone()
 }
 
 /// Returns the report of the doctor for a configuration file.
@@ -329,7 +349,7 @@ fn allocation_of_a_closed_connection_ends() {
     drop(first);
     let mut second = turn.client("ben");
     assert_eq!(second.try_allocate(), 401);
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while second.try_allocate() == 508 {
         assert!(start.elapsed() < Duration::from_secs(5), "it stays");
     }
@@ -443,6 +463,19 @@ fn doctor_allocates_on_the_server_that_runs() {
         report.contains(&format!("✓ turn          {url}=udp starts with the server")),
         "{report}"
     );
+}
+
+#[test]
+fn renewed_certificate_of_the_page_is_used() {
+    let mut turn = TurnProgram::start("renewal", "");
+    turn.tls_client().allocate();
+    turn.certificate = renew_certificate(turn.file.parent().unwrap());
+    let start = Instant::now();
+    while !turn.has_certificate() {
+        assert!(start.elapsed() < RENEWAL_TIMEOUT, "the former one stays");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    turn.tls_client().allocate();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::config::{AnnouncedAddress, Config};
 use crate::ip_addresses;
 
 /// Returns the URLs of the embedded server, best first; none when it is off.
-pub fn of(config: &Config) -> Vec<String> {
+pub fn embedded(config: &Config) -> Vec<String> {
     let mut urls = Vec::new();
     if let Some(port) = config.turn_port {
         let host = media_host(config);
@@ -71,7 +71,7 @@ mod tests {
             ..Config::default()
         };
         assert_eq!(
-            of(&config),
+            embedded(&config),
             [
                 "turn:[2001:db8::1]:3478?transport=udp",
                 "turn:[2001:db8::1]:3478?transport=tcp",
@@ -80,7 +80,10 @@ mod tests {
         );
         config.turn_host = Some("turn.example.org".to_owned());
         config.turn_port = None;
-        assert_eq!(of(&config), ["turns:turn.example.org:5349?transport=tcp"]);
-        assert_eq!(of(&Config::default()), Vec::<String>::new());
+        assert_eq!(
+            embedded(&config),
+            ["turns:turn.example.org:5349?transport=tcp"]
+        );
+        assert_eq!(embedded(&Config::default()), Vec::<String>::new());
     }
 }
