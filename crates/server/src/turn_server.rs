@@ -42,6 +42,8 @@ mod relay;
 mod response;
 mod session;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod udp;
 
 pub use listeners::BoundTurnListeners;

@@ -139,7 +139,10 @@ fn no_response(about: &'static str, text: &str) -> Finding {
 fn refused(about: &'static str, text: &str, code: u16) -> Finding {
     let fix = match code {
         403 => "The server forbids it: see its denied-peer-ip and allowed-peer-ip",
-        437 | 486 | 508 => "The server is full: see its user-quota, total-quota and port range",
+        437 | 486 | 508 => {
+            "The server is full: see its user-quota, total-quota and port range, or \
+             `turn_allocations_max`"
+        }
         _ => "See the server's log",
     };
     Finding::wrong(about, format!("{text} refuses with {code}"), fix)
