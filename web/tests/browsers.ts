@@ -7,9 +7,9 @@ import { writePortraitVideo } from './portraitVideo';
 
 /**
  * `chromium-rfc8888` sends congestion control feedback of RFC 8888 in place of transport-wide feedback. The camera of
- * `chromium-portrait` shows a person.
+ * `chromium-portrait` shows a person. `chromium-any-certificate` accepts self-signed certificates.
  */
-export type BrowserName = 'chromium' | 'chromium-rfc8888' | 'chromium-portrait' | 'firefox';
+export type BrowserName = 'chromium' | 'chromium-any-certificate' | 'chromium-rfc8888' | 'chromium-portrait' | 'firefox';
 
 export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** Lets Chromium send the feedback of RFC 8888 whatever was negotiated. */
@@ -31,6 +31,8 @@ function chromiumArguments(name: Exclude<BrowserName, 'firefox'>): string[] {
   switch (name) {
     case 'chromium':
       return [];
+    case 'chromium-any-certificate':
+      return ['--ignore-certificate-errors'];
     case 'chromium-rfc8888':
       return [RFC_8888_TRIAL];
     case 'chromium-portrait': {

@@ -1,6 +1,7 @@
-/** Participants who can only connect through a TURN server, with credentials from our server. */
+/** Participants who can only connect through a TURN server, with credentials from our server: coturn, or its own. */
 import type { Page } from '@playwright/test';
 import { Coturn } from './coturn';
+import { freePort, freePortPair } from './server';
 import { NIGHTLY, ROOM, expect, expectAllReceiveAll, test as base, type CallParticipant } from './callFixture';
 
 const test = base.extend<{ coturn: Coturn }>({
@@ -69,33 +70,69 @@ test('TURN credentials are accepted until they expire and only as issued', async
   expect(await relayCandidateCount(ana.page, forged)).toBe(0);
 });
 
-/** Reloads the page with connections limited to relay candidates. */
-async function useRelaysOnly(participant: CallParticipant): Promise<void> {
-  await participant.page.addInitScript(() => {
+for (const [transport, url] of [
+  ['udp', 'transport=udp'],
+  ['tcp', '^turn:.*transport=tcp'],
+  ['tls', '^turns:'],
+] as const) {
+  test(`the server itself relays media over ${transport}`, async ({ call }) => {
+    const [turn, tls] = [await freePortPair(), await freePort()];
+    const server = await call.startServer({
+      WATERSMEET_TURN_PORT: String(turn),
+      WATERSMEET_TURN_TLS_PORT: String(tls),
+      WATERSMEET_TURN_HOST: '127.0.0.1',
+      WATERSMEET_TLS_SELF_SIGNED: 'true',
+    });
+    const ana = await call.join('ana');
+    const ben = await call.open('ben', { room: ROOM, browser: 'chromium-any-certificate' });
+    await useRelaysOnly(ben, url);
+    await ben.join();
+
+    await expectAllReceiveAll([ana, ben]);
+    const types = await candidateTypes(ben.page);
+    expect(types.length).toBeGreaterThan(0);
+    expect(new Set(types)).toEqual(new Set(['relay']));
+    expect(new Set(await selectedCandidates(ben.page, 'relayProtocol'))).toEqual(new Set([transport]));
+    expect(await server.metrics()).toMatch(/watersmeet_turn_relayed_bytes_total{direction="out"} [1-9]/);
+  });
+}
+
+/** Reloads the page with connections limited to relay candidates, from TURN servers with such URLs. */
+async function useRelaysOnly(participant: CallParticipant, urlPattern = ''): Promise<void> {
+  await participant.page.addInitScript((pattern) => {
     const Original = window.RTCPeerConnection;
     window.RTCPeerConnection = class extends Original {
       constructor(configuration?: RTCConfiguration) {
-        super({ ...configuration, iceTransportPolicy: 'relay' });
+        const iceServers = configuration?.iceServers?.map((server) => ({
+          ...server,
+          urls: [server.urls].flat().filter((url) => new RegExp(pattern).test(url)),
+        }));
+        super({ ...configuration, ...(iceServers && { iceServers }), iceTransportPolicy: 'relay' });
       }
     };
-  });
+  }, urlPattern);
   await participant.reload();
 }
 
 /** Returns the type of the selected local candidate of each transport of the page. */
 function candidateTypes(page: Page): Promise<string[]> {
-  return page.evaluate(async () => {
-    const types: string[] = [];
+  return selectedCandidates(page, 'candidateType');
+}
+
+/** Returns a field of the selected local candidate of each transport of the page. */
+function selectedCandidates(page: Page, field: 'candidateType' | 'relayProtocol'): Promise<string[]> {
+  return page.evaluate(async (name) => {
+    const values: string[] = [];
     for (const connection of window.connections) {
       const stats = await connection.getStats();
       for (const report of stats.values()) {
         if (report.type !== 'transport') continue;
         const pair = stats.get(report.selectedCandidatePairId);
-        types.push(String(stats.get(pair?.localCandidateId)?.candidateType));
+        values.push(String(stats.get(pair?.localCandidateId)?.[name]));
       }
     }
-    return types;
-  });
+    return values;
+  }, field);
 }
 
 /** Returns how many relay candidates a browser gathers from this TURN server. */

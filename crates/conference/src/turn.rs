@@ -75,12 +75,25 @@ impl TurnServer {
     #[must_use]
     pub fn issue_credentials(&self, name: &str, unix_s: u64) -> IceServer {
         let username = format!("{}:{name}", unix_s.saturating_add(self.ttl_s));
-        let tag = hmac::sign(&self.key, username.as_bytes());
         IceServer {
             urls: self.urls.clone(),
-            credential: Some(STANDARD.encode(tag)),
+            credential: Some(self.password_of(&username)),
             username: Some(username),
         }
+    }
+
+    /// Returns the password that belongs to a user name, whoever issued it.
+    #[must_use]
+    pub fn password_of(&self, username: &str) -> String {
+        STANDARD.encode(hmac::sign(&self.key, username.as_bytes()))
+    }
+
+    /// Returns when a user name expires, in seconds since 1970; `None` when it does not have the form
+    /// `time:name` or `time`.
+    #[must_use]
+    pub fn expiry_of(username: &str) -> Option<u64> {
+        let time = username.split_once(':').map_or(username, |(time, _)| time);
+        time.parse().ok()
     }
 }
 
@@ -122,6 +135,18 @@ mod tests {
             server.credential.as_deref(),
             Some("jIcWLPXic9Oemkp+cvU+mGG4C/g=")
         );
+    }
+
+    #[test]
+    fn issued_user_name_has_its_expiry_and_password() {
+        let issued = turn().issue_credentials("alice", 1_800_000_000);
+        let username = issued.username.unwrap();
+        assert_eq!(TurnServer::expiry_of(&username), Some(1_800_086_400));
+        assert_eq!(turn().password_of(&username), issued.credential.unwrap());
+        assert_eq!(TurnServer::expiry_of("1800000000"), Some(1_800_000_000));
+        for username in ["", ":", "alice", "alice:1800000000", "-1:alice"] {
+            assert_eq!(TurnServer::expiry_of(username), None, "{username}");
+        }
     }
 
     #[test]

@@ -283,6 +283,14 @@ impl UdpSocket {
     }
 }
 
+#[cfg(unix)]
+impl std::os::fd::AsFd for UdpSocket {
+    /// Returns the descriptor, to wait for datagrams with a poller of another library.
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 impl ReceiveBatch {
     /// Allocates the slots for `socket`: 2 MiB when it receives runs, 128 KiB otherwise.
     pub fn new(socket: &UdpSocket) -> Self {

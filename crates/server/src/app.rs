@@ -2,7 +2,7 @@
 //! arrives, and shuts everything down in order.
 
 use std::io::{self, Write as _};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -33,8 +33,10 @@ use crate::listeners::{self, BoundListeners};
 use crate::media_sockets::{ConnectionSender, MediaSockets};
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
+use crate::turn_server::{TurnServer, TurnSetup};
 use crate::{
-    conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, watchdog,
+    conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, turn_server,
+    watchdog,
 };
 
 /// Upper bound of threads of the tokio runtime, which serves signalling and HTTP. Shards have their own.
@@ -78,15 +80,16 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let clock = Clock::start();
     let bound = listeners::bind_all(config)?;
     loaded.store_new_secret()?;
+    let turn_listeners = turn_server::bind(config, &bound.listeners)?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
     let (announcer, announced) = watch::channel(ip_addresses::announced_ips(config)?);
     warn_of_examples(&announced.borrow());
-    let started = start_shards(config, clock, &reports_sender, &announced, &bound)?;
     let StartedShards {
-        handles: shards,
+        shards,
         threads,
+        media,
         connections,
-    } = started;
+    } = start_shards(config, clock, &reports_sender, &announced, &bound)?;
     tokio::spawn(ip_addresses::watch_announced_names(
         config.clone(),
         announcer,
@@ -106,6 +109,17 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         config,
         keys,
     )?;
+    let turn = TurnSetup {
+        media,
+        announced,
+        rates: Arc::clone(&site.rates),
+        metrics: Arc::clone(&site.turn_metrics),
+        clock,
+    };
+    let turn = TurnServer::new(config, turn)?;
+    if let (Some(turn), Some(bound)) = (&turn, turn_listeners) {
+        turn.start(bound, config);
+    }
     tokio::spawn(watchdog::run(heartbeats));
     let banner = startup_banner::render(loaded, &bound.listeners);
     // A closed standard output does not keep the server from running.
@@ -118,6 +132,7 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         site: &site,
         stopped: &stopped,
         hangups: count_hangups()?,
+        turn: turn.filter(|_| config.shared_turn_port().is_some()),
     };
     let servers = servers.start(bound, media.as_ref());
 
@@ -161,6 +176,8 @@ struct HttpServers<'a> {
     site: &'a SiteContext,
     /// Becomes true at shutdown.
     stopped: &'a watch::Receiver<bool>,
+    /// TURN server, where it shares the port of the page.
+    turn: Option<TurnServer>,
     /// Number of SIGHUP received.
     hangups: watch::Receiver<u64>,
 }
@@ -173,7 +190,10 @@ impl HttpServers<'_> {
         servers.extend(self.start_redirect(&mut bound));
         for listener in bound.listeners {
             let router = http::router(self.site.for_listener(&listener.config));
-            let server = self.server(router, listener.tls).with_media(media.cloned());
+            let server = self
+                .server(router, listener.tls)
+                .with_media(media.cloned())
+                .with_turn(self.turn.clone());
             certificates.extend(listener.certificate);
             self.accept(&server, listener.sockets);
             servers.push(server);
@@ -282,13 +302,15 @@ impl Signals {
     }
 }
 
-/// Shards that were started.
+/// Media threads that run.
 #[derive(Default)]
 struct StartedShards {
-    /// Handles for the hub.
-    handles: Vec<ShardHandle>,
+    /// Handles of the shards.
+    shards: Vec<ShardHandle>,
     /// Their threads.
     threads: Vec<thread::JoinHandle<()>>,
+    /// UDP addresses that their media sockets are bound to.
+    media: Vec<SocketAddr>,
     /// Hand connections of the page's port to each shard, where media shares it.
     connections: Vec<ConnectionSender>,
 }
@@ -309,6 +331,10 @@ fn start_shards(
         sockets.push(opened);
     }
     let queues = ShardQueues::connect(sockets.iter().map(MediaSockets::waker));
+    started.media = sockets
+        .iter()
+        .flat_map(MediaSockets::udp_addresses)
+        .collect();
     for ((index, sockets), queues) in (0..=u8::MAX).zip(sockets).zip(queues) {
         let worker = WorkerConfig {
             listen: sockets.listen_addresses(&announced.borrow()),
@@ -326,7 +352,7 @@ fn start_shards(
             is_pinned: config.pin_cores,
         };
         let (handle, thread) = Shard::start(setup, clock, sockets, queues, reports.clone())?;
-        started.handles.push(handle);
+        started.shards.push(handle);
         started.threads.push(thread);
     }
     Ok(started)

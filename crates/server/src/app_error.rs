@@ -41,6 +41,14 @@ pub enum AppError {
         /// Error of `bind` or `listen`.
         error: io::Error,
     },
+    /// A port of the TURN server cannot be bound.
+    #[error("TURN cannot listen on {address}: {error}")]
+    TurnListen {
+        /// Address and port that were requested.
+        address: SocketAddr,
+        /// Error of `bind` or `listen`.
+        error: io::Error,
+    },
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
@@ -79,6 +87,10 @@ impl AppError {
                     |number| format!("`port` of listener {number} in `listeners`"),
                 );
                 listen_hint(error, &port, &sources.setting("listen_ip", "--listen-ip"))
+            }
+            Self::TurnListen { error, .. } => {
+                let port = "`turn_port` or `turn_tls_port`";
+                listen_hint(error, port, "`turn_listen_ip`")
             }
             Self::MediaSockets(MediaSocketError::Bind { error, .. }) => {
                 let ip = ["media_listen_ip", "listen_ip"];

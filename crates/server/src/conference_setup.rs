@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::{
     Codec, CodecChoice, CodecParameter, Config, ExpiredTokens, RoomCreation, RoomPolicy, Secret,
 };
+use crate::turn_urls;
 
 /// Returns the configuration of the conference.
 ///
@@ -86,13 +87,15 @@ pub fn ice_servers(config: &Config) -> IceServers {
         credential: server.credential.as_ref().map(|it| it.expose().to_owned()),
     });
     let secret = config.turn_secret.as_ref().map(Secret::expose);
-    let secret = secret.filter(|_| !config.turn_urls.is_empty());
+    let urls: Vec<_> = turn_urls::embedded(config)
+        .into_iter()
+        .chain(config.turn_urls.clone())
+        .collect();
+    let secret = secret.filter(|_| !urls.is_empty());
     IceServers {
         fixed: fixed.collect(),
-        turn: secret.map(|secret| {
-            let (urls, ttl_s) = (config.turn_urls.clone(), config.turn_ttl_s.into());
-            TurnServer::new(urls, secret.as_bytes(), ttl_s)
-        }),
+        turn: secret
+            .map(|secret| TurnServer::new(urls, secret.as_bytes(), config.turn_ttl_s.into())),
     }
 }
 

@@ -142,7 +142,11 @@ fn listen_on(
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens on an address.
+///
+/// # Errors
+/// The address cannot be bound.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = bind(address)?;
     socket.set_nonblocking(true)?;
     socket.listen(ACCEPT_BACKLOG)?;

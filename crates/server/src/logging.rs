@@ -8,6 +8,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
 
+/// Libraries that warn of every malformed message, which anybody can send. A configured filter for them
+/// takes precedence.
+const QUIET: &str = "stun_types=off,turn_types=off";
+
 /// Reason why logging cannot start.
 #[derive(Debug, Error)]
 pub enum LogError {
@@ -24,7 +28,7 @@ pub enum LogError {
 /// # Errors
 /// The filter cannot be parsed, or a logger is already installed.
 pub fn init(config: &Config) -> Result<(), LogError> {
-    let filter = EnvFilter::builder().parse(&config.log)?;
+    let filter = EnvFilter::builder().parse(format!("{QUIET},{}", config.log))?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())

@@ -33,6 +33,8 @@ mod shard_metrics;
 mod shard_queues;
 mod startup_banner;
 mod state_directory;
+mod turn_server;
+mod turn_urls;
 mod watchdog;
 
 use app_error::EXIT_CONFIG;

@@ -216,6 +216,12 @@ impl MediaSockets {
         listen
     }
 
+    /// Returns the addresses that UDP sockets are bound to.
+    pub fn udp_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let open = self.addresses.iter().filter(|it| it.udp.is_some());
+        open.map(|sockets| sockets.address)
+    }
+
     /// Sleeps for `length`, even when packets arrive.
     pub fn sleep(&self, length: Duration) {
         if !length.is_zero() {

@@ -52,6 +52,15 @@ impl Config {
         self.tcp && self.one_port.unwrap_or(!self.domains.is_empty())
     }
 
+    /// Returns the port of the page where that has TURN over TLS too: where media shares it, unless the page has no
+    /// TLS or another TURN server is configured.
+    pub fn shared_turn_port(&self) -> Option<u16> {
+        let listener = self.page_listener();
+        let is_shared = self.shares_page_port() && listener.uses_tls();
+        let is_wanted = self.udp && self.turn_urls.is_empty();
+        (is_shared && is_wanted).then_some(listener.port)
+    }
+
     /// Returns the listener whose port media over TCP shares and to which plain HTTP is redirected: the first
     /// one with HTTPS, else the first one.
     pub fn page_listener(&self) -> ListenerConfig {

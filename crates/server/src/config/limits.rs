@@ -54,10 +54,10 @@ pub struct LimitsTable {
     /// Signalling connections at once. Default 50.
     /// `connections_burst = 50`
     pub connections_burst: u32,
-    /// HTTP requests per second on average. Default 50.
+    /// HTTP requests per second on average, and TURN requests without valid credentials. Default 50.
     /// `requests_per_second = 50`
     pub requests_per_second: u32,
-    /// HTTP requests at once. Default 200.
+    /// HTTP requests at once, and TURN requests without valid credentials. Default 200.
     /// `requests_burst = 200`
     pub requests_burst: u32,
     /// Open connections of one network. Behind a proxy of `trusted_proxies` each client counts for

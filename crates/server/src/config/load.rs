@@ -92,6 +92,10 @@ impl Loaded {
             sources: sources.clone(),
         };
         loaded.load_secret()?;
+        let config = &mut loaded.config;
+        if config.has_turn_server() && config.turn_secret.is_none() {
+            config.turn_secret = Some(generate_secret()?);
+        }
         Ok(loaded)
     }
 

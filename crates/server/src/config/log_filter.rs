@@ -16,17 +16,19 @@ const DEFAULT_LEVEL: &str = "info";
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// Libraries whose log lines can be selected.
-const LIBRARIES: [&str; 10] = [
+const LIBRARIES: [&str; 12] = [
     "axum",
     "dimpl",
     "engineioxide",
     "h2",
     "hyper",
     "rustls",
+    "stun_types",
     "tokio",
     "tokio_tungstenite",
     "tower",
     "tungstenite",
+    "turn_types",
 ];
 
 /// Modules of the program, each a target of log lines.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::error::ConfigError;
 use super::settings::Config;
 
-/// A TCP port that the configuration uses.
+/// A port that the configuration uses.
 struct UsedPort {
     /// Setting of the port, with its key in backticks.
     setting: String,
@@ -14,22 +14,37 @@ struct UsedPort {
     addresses: Vec<SocketAddr>,
 }
 
-/// Checks that listeners and media use different TCP ports, or different addresses.
+/// Checks that listeners, media and the TURN server use different ports, or different addresses.
 ///
 /// # Errors
 /// Names both settings.
 pub fn check(config: &Config) -> Result<(), ConfigError> {
-    let mut used: Vec<UsedPort> = Vec::new();
-    let ports = media_ports(config)
-        .into_iter()
+    let tcp = media_ports(config)
+        .filter(|_| config.tcp && !config.shares_page_port())
         .chain(listener_ports(config))
-        .chain(redirect_port(config));
+        .chain(redirect_port(config))
+        .chain(turn_ports(config, "turn_port", config.turn_port))
+        .chain(turn_ports(config, "turn_tls_port", config.turn_tls_port));
+    check_protocol("TCP", tcp)?;
+    let udp = media_ports(config).filter(|_| config.udp).chain(turn_ports(
+        config,
+        "turn_port",
+        config.turn_port,
+    ));
+    check_protocol("UDP", udp)
+}
+
+fn check_protocol(
+    protocol: &str,
+    ports: impl Iterator<Item = UsedPort>,
+) -> Result<(), ConfigError> {
+    let mut used: Vec<UsedPort> = Vec::new();
     for port in ports {
         let overlap = |other: &&UsedPort| overlap(&port.addresses, &other.addresses);
         if let Some(other) = used.iter().find(overlap) {
             let number = port.addresses.first().map_or(0, SocketAddr::port);
             return Err(ConfigError::contradiction(format!(
-                "{} and {} both need TCP port {number}: change one of them",
+                "{} and {} both need {protocol} port {number}: change one of them",
                 port.setting, other.setting
             )));
         }
@@ -38,8 +53,8 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Returns the ports of media over TCP.
-fn media_ports(config: &Config) -> Vec<UsedPort> {
+/// Returns the ports of media.
+fn media_ports(config: &Config) -> impl Iterator<Item = UsedPort> {
     let shards = 0..config.shard_count();
     let first = config.media_port(0);
     let last = config.media_port(shards.end.saturating_sub(1));
@@ -48,17 +63,26 @@ fn media_ports(config: &Config) -> Vec<UsedPort> {
         false => format!("`rtc_port` (media uses {first} to {last}, one for each shard)"),
     };
     let ports = shards.map(|shard| config.media_port(shard));
-    let has_own_ports = config.tcp && !config.shares_page_port();
-    let ports = ports.filter(|port| has_own_ports && *port != 0);
-    ports
-        .map(|port| {
-            let ips = config.media_listen_ips().into_iter();
-            UsedPort {
-                setting: setting.clone(),
-                addresses: ips.map(|ip| SocketAddr::new(ip, port)).collect(),
-            }
-        })
-        .collect()
+    let ports = ports.filter(|port| *port != 0);
+    ports.map(move |port| {
+        let ips = config.media_listen_ips().into_iter();
+        UsedPort {
+            setting: setting.clone(),
+            addresses: ips.map(|ip| SocketAddr::new(ip, port)).collect(),
+        }
+    })
+}
+
+/// Returns a port of the TURN server.
+fn turn_ports(config: &Config, key: &str, port: Option<u16>) -> impl Iterator<Item = UsedPort> {
+    let used = port.map(|port| {
+        let ips = config.turn_listen_ips().into_iter();
+        UsedPort {
+            setting: format!("`{key}`"),
+            addresses: ips.map(|ip| SocketAddr::new(ip, port)).collect(),
+        }
+    });
+    used.into_iter()
 }
 
 /// Returns the ports of the page and of signalling.
@@ -158,6 +182,31 @@ mod tests {
             error.contains("`redirect_port`") && error.contains("port 80"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn turn_server_needs_ports_of_its_own() {
+        for (turn, tls, words) in [
+            (4001, 5349, "UDP port 4001"),
+            (3000, 5349, "TCP port 3000"),
+            (3478, 3478, "TCP port 3478"),
+            (3478, 4000, "TCP port 4000"),
+        ] {
+            let config = Config {
+                turn_port: Some(turn),
+                turn_tls_port: Some(tls),
+                tcp: turn != 4001,
+                ..config(3000, 4000, 2)
+            };
+            let error = check(&config).unwrap_err().to_string();
+            assert!(error.contains(words) && error.contains("`turn_"), "{error}");
+        }
+        let apart = Config {
+            turn_port: Some(3478),
+            turn_tls_port: Some(5349),
+            ..config(3000, 4000, 2)
+        };
+        check(&apart).unwrap();
     }
 
     #[test]

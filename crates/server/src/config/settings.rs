@@ -186,10 +186,29 @@ pub struct Config {
     /// server is reachable itself.
     /// `ice_servers = [{ urls = ["stun:stun.example.org:3478"] }]`
     pub ice_servers: Vec<IceServer>,
-    /// TURN servers for which temporary credentials are generated from `turn_secret`. Default: none.
+    /// UDP and TCP port of the embedded TURN server, for browsers that do not reach the media ports. It
+    /// relays to this server only. Default: off.
+    /// `turn_port = 3478`
+    pub turn_port: Option<u16>,
+    /// TCP port of the embedded TURN server for TLS, with the certificate of the page. Default: off.
+    /// `turn_tls_port = 5349`
+    pub turn_tls_port: Option<u16>,
+    /// Address to listen on for the embedded TURN server. Default: that of media.
+    /// `turn_listen_ip = "0.0.0.0"`
+    pub turn_listen_ip: Option<IpAddr>,
+    /// Host name or address of the embedded TURN server in browsers. Default: the first announced
+    /// address, and for TLS the host of `base_url`.
+    /// `turn_host = "turn.example.org"`
+    pub turn_host: Option<String>,
+    /// Upper bound of allocations of the embedded TURN server, 1 to 60,000; each needs an open file.
+    /// Default 2,000.
+    /// `turn_allocations_max = 2000`
+    pub turn_allocations_max: u32,
+    /// Other TURN servers for which temporary credentials are generated from `turn_secret`. Default: none.
     /// `turn_urls = ["turn:turn.example.org:3478?transport=udp"]`
     pub turn_urls: Vec<String>,
-    /// Shared secret of the TURN servers, `static-auth-secret` of coturn. No default.
+    /// Shared secret of the TURN servers, `static-auth-secret` of coturn. Default: none, and for the
+    /// embedded server alone a random one at each start.
     /// `turn_secret = ""`
     pub turn_secret: Option<Secret>,
     /// Validity of credentials generated from `turn_secret`, 60 to 604,800 seconds. Default 86,400, a
@@ -327,6 +346,11 @@ impl Default for Config {
             default_room: "lobby".to_owned(),
             base_url: None,
             ice_servers: Vec::new(),
+            turn_port: None,
+            turn_tls_port: None,
+            turn_listen_ip: None,
+            turn_host: None,
+            turn_allocations_max: 2_000,
             turn_urls: Vec::new(),
             turn_secret: None,
             turn_ttl_s: 86_400,
@@ -385,6 +409,20 @@ impl Config {
     pub fn media_listen_ips(&self) -> Vec<IpAddr> {
         let ip = self.media_listen_ip.or(self.listen_ip);
         ip.map_or_else(all_addresses, listen_ips)
+    }
+
+    /// Returns whether the embedded TURN server is on.
+    pub fn has_turn_server(&self) -> bool {
+        let own = self.turn_port.or(self.turn_tls_port);
+        own.or_else(|| self.shared_turn_port()).is_some()
+    }
+
+    /// Returns the addresses that the embedded TURN server listens on. Those after the first are optional.
+    pub fn turn_listen_ips(&self) -> Vec<IpAddr> {
+        match self.turn_listen_ip {
+            Some(ip) => listen_ips(ip),
+            None => self.media_listen_ips(),
+        }
     }
 
     /// Returns the listeners to open: those of `listeners`, else the one set by top-level keys.

@@ -321,6 +321,15 @@ fn invalid_or_ineffective_values_are_refused() {
         ("TURN_URL", "turn:a.example:99999", "set by TURN_URL"),
         ("TURN_URLS", "a.example:3478", "`turn_urls`"),
         ("WATERSMEET_TURN_TTL_S", "5", "turn_ttl_s"),
+        ("WATERSMEET_TURN_PORT", "0", "`turn_port`"),
+        ("WATERSMEET_TURN_TLS_PORT", "5349", "certificate"),
+        ("WATERSMEET_TURN_HOST", "a.example:80", "`turn_host`"),
+        ("WATERSMEET_TURN_HOST", "2001:db8::1", "`turn_host`"),
+        (
+            "WATERSMEET_TURN_ALLOCATIONS_MAX",
+            "0",
+            "turn_allocations_max",
+        ),
         ("WATERSMEET_TOP_N_AUDIO", "65", "top_n_audio"),
         ("WATERSMEET_CODECS", "vp10", "codecs"),
         ("WATERSMEET_CODECS", "opus, vp10", "choose among `opus`"),
@@ -370,6 +379,20 @@ fn invalid_or_ineffective_values_are_refused() {
     assert!(refusal(&[], &past).contains("`udp` is off"));
     let only = [("WATERSMEET_CODECS", "opus"), ("VIDEO_CODEC", "vp8")];
     assert!(refusal(&[], &only).contains("not among"));
+}
+
+#[test]
+fn embedded_turn_server_has_a_random_secret_unless_one_is_set() {
+    let port = ("WATERSMEET_TURN_PORT", "3478");
+    let secret = |variables: &[(&str, &str)]| config(&[], variables).unwrap().turn_secret;
+    let random = secret(&[port]).unwrap();
+    assert!(random.expose().len() == 64 && Some(random) != secret(&[port]));
+    let set = secret(&[port, ("TURN_SECRET", "shared")]).unwrap();
+    assert_eq!(set.expose(), "shared");
+    assert_eq!(secret(&[]), None);
+    let urls = ("TURN_URLS", "turn:a.example");
+    assert!(refusal(&[], &[port, urls]).contains("needed together"));
+    assert!(refusal(&["--no-udp"], &[port]).contains("`udp` is off"));
 }
 
 #[test]

@@ -30,6 +30,9 @@ const ENTRIES_MAX: usize = 64;
 /// Range of `turn_ttl_s`: a shorter one breaks calls, a longer one makes a permanent password.
 const TURN_TTL_S: std::ops::RangeInclusive<u32> = 60..=7 * 86_400;
 
+/// Range of `turn_allocations_max`: each allocation has a port of its own.
+const TURN_ALLOCATIONS: std::ops::RangeInclusive<u32> = 1..=60_000;
+
 /// Lower bound of bitrates, in bits per second: less carries no voice.
 const BITRATE_MIN: u64 = 30_000;
 
@@ -345,11 +348,44 @@ impl Config {
             ));
         }
         let secret = self.turn_secret.as_ref().map_or("", Secret::expose);
-        if self.turn_urls.is_empty() != secret.is_empty() {
+        let is_alone = self.turn_urls.is_empty() && self.has_turn_server();
+        if !is_alone && self.turn_urls.is_empty() != secret.is_empty() {
             return contradiction("`turn_urls` and `turn_secret` are needed together");
         }
         if !TURN_TTL_S.contains(&self.turn_ttl_s) {
             return contradiction("`turn_ttl_s` must be 60 to 604800");
+        }
+        self.check_turn_server()
+    }
+
+    fn check_turn_server(&self) -> Result<(), ConfigError> {
+        if !TURN_ALLOCATIONS.contains(&self.turn_allocations_max) {
+            return contradiction("`turn_allocations_max` must be 1 to 60000");
+        }
+        if let Some(host) = &self.turn_host
+            && IceUrl::parse(&format!("turn:{host}:1")).is_none_or(|url| url.port != 1)
+        {
+            return contradiction(format!(
+                "`turn_host`: `{host}` is no host name or address; IPv6 needs brackets"
+            ));
+        }
+        if !self.has_turn_server() {
+            return Ok(());
+        }
+        if self.turn_port == Some(0) || self.turn_tls_port == Some(0) {
+            return contradiction("`turn_port` and `turn_tls_port` must be 1 to 65535");
+        }
+        if !self.udp {
+            return contradiction("`turn_port` needs media over UDP, but `udp` is off");
+        }
+        let has_tls = self
+            .effective_listeners()
+            .iter()
+            .any(ListenerConfig::uses_tls);
+        if self.turn_tls_port.is_some() && !has_tls {
+            return contradiction(
+                "`turn_tls_port` needs the certificate of the page: `tls_cert` and `tls_key`",
+            );
         }
         Ok(())
     }

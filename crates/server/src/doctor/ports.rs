@@ -45,6 +45,7 @@ pub fn check(config: &Config, sources: &Sources) -> Vec<Finding> {
         findings.push(used.check(tcp));
     }
     findings.extend(redirect(config, sources));
+    findings.extend(check_turn(config, sources));
     let media: Vec<_> = (0..config.shard_count())
         .flat_map(|index| check_shard(config, sources, index))
         .collect();
@@ -60,6 +61,30 @@ pub fn check(config: &Config, sources: &Sources) -> Vec<Finding> {
     }
     let mut known = BTreeSet::new();
     findings.retain(|finding| known.insert(finding.text.clone()));
+    findings
+}
+
+/// Checks the ports of the embedded TURN server.
+fn check_turn(config: &Config, sources: &Sources) -> Vec<Finding> {
+    let used = |key: &str, protocol: &str, port: u16| UsedPort {
+        what: format!("{protocol} port {port} of TURN"),
+        about: "turn",
+        port_setting: sources.setting(key, &format!("`{key}`")),
+        ip_setting: sources.setting("turn_listen_ip", "`turn_listen_ip`"),
+        addresses: config
+            .turn_listen_ips()
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, port))
+            .collect(),
+    };
+    let mut findings = Vec::new();
+    if let Some(port) = config.turn_port {
+        findings.push(used("turn_port", "UDP", port).check(udp));
+        findings.push(used("turn_port", "TCP", port).check(tcp));
+    }
+    if let Some(port) = config.turn_tls_port {
+        findings.push(used("turn_tls_port", "TCP", port).check(tcp));
+    }
     findings
 }
 
@@ -108,12 +133,20 @@ fn redirect(config: &Config, sources: &Sources) -> Option<Finding> {
     }
 }
 
-fn tcp(address: SocketAddr) -> io::Result<()> {
+/// Listens on a TCP port and closes it again.
+///
+/// # Errors
+/// The address cannot be bound, or another socket listens on it.
+pub fn tcp(address: SocketAddr) -> io::Result<()> {
     // Only listening detects that another socket listens on the port.
     listeners::bind(address)?.listen(1)
 }
 
-fn udp(address: SocketAddr) -> io::Result<()> {
+/// Binds a UDP port and closes it again.
+///
+/// # Errors
+/// The address cannot be bound.
+pub fn udp(address: SocketAddr) -> io::Result<()> {
     UdpSocket::bind(address).map(drop)
 }
 

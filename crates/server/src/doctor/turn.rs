@@ -1,15 +1,18 @@
 //! Checks that the STUN and TURN servers announced to browsers respond: a Binding request (RFC 8489)
 //! to a STUN server; an allocation with the browsers' credentials (RFC 8656) at a TURN server, which
-//! is released at once.
+//! is released at once. The embedded server is asked only if it runs.
 
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use watersmeet_conference::turn::IceServer;
 
 use super::finding::Finding;
+use super::ports;
 use crate::conference_setup;
 use crate::config::Config;
 use crate::ice_url::IceUrl;
+use crate::turn_urls;
 
 mod connection;
 mod message;
@@ -25,14 +28,36 @@ pub fn check(config: &Config) -> Vec<Finding> {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let unix_s = unix.map_or(0, |unix| unix.as_secs());
     let servers = conference_setup::ice_servers(config).for_client(USER_ID, unix_s);
+    let embedded = turn_urls::embedded(config);
     let mut findings = Vec::new();
     for server in &servers {
         // `settings` has the finding about an address that cannot be read.
         let urls = server.urls.iter();
         let urls = urls.filter_map(|text| Some((text, IceUrl::parse(text)?)));
-        findings.extend(urls.map(|(text, url)| check_url(text, &url, server)));
+        findings.extend(urls.map(|(text, url)| {
+            match embedded.contains(text) && is_free(config, &url) {
+                true => Finding::fine("turn", format!("{text} starts with the server")),
+                false => check_url(text, &url, server),
+            }
+        }));
+    }
+    if config.turn_secret.is_none() {
+        findings.extend(embedded.iter().map(|text| {
+            let text = format!("{text} starts with the server, with a random secret");
+            Finding::fine("turn", text)
+        }));
     }
     findings
+}
+
+/// Whether nobody listens on a port of the embedded server.
+fn is_free(config: &Config, url: &IceUrl) -> bool {
+    let ips = config.turn_listen_ips();
+    let address = ips.first().map(|ip| SocketAddr::new(*ip, url.port));
+    address.is_some_and(|address| match url.is_tcp {
+        true => ports::tcp(address).is_ok(),
+        false => ports::udp(address).is_ok(),
+    })
 }
 
 fn check_url(text: &str, url: &IceUrl, server: &IceServer) -> Finding {
@@ -114,7 +139,10 @@ fn no_response(about: &'static str, text: &str) -> Finding {
 fn refused(about: &'static str, text: &str, code: u16) -> Finding {
     let fix = match code {
         403 => "The server forbids it: see its denied-peer-ip and allowed-peer-ip",
-        437 | 486 | 508 => "The server is full: see its user-quota, total-quota and port range",
+        437 | 486 | 508 => {
+            "The server is full: see its user-quota, total-quota and port range, or \
+             `turn_allocations_max`"
+        }
         _ => "See the server's log",
     };
     Finding::wrong(about, format!("{text} refuses with {code}"), fix)

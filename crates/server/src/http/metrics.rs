@@ -20,6 +20,7 @@ use super::site::SiteContext;
 use conference::ConferenceCollector;
 use http::HttpCollector;
 use process::ProcessCollector;
+use turn::TurnCollector;
 use workers::WorkerCollector;
 
 mod classic_format;
@@ -27,6 +28,7 @@ mod conference;
 mod encoder;
 mod http;
 mod process;
+mod turn;
 mod workers;
 
 /// Prefix of metric names.
@@ -77,6 +79,7 @@ async fn collect(site: &SiteContext) -> Option<String> {
     }
     registry.register_collector(Box::new(workers));
     registry.register_collector(Box::new(HttpCollector::collect(site)));
+    registry.register_collector(Box::new(TurnCollector::new(site)));
     registry.register(
         "http_requests",
         "HTTP requests by method, route and response status",

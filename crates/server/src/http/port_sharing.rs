@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use watersmeet_engine::ufrag::shard_of_check;
@@ -30,7 +30,7 @@ const CHECK_LEN_MIN: u16 = 20;
 const LENGTH_LEN: usize = 2;
 
 /// ALPN protocol of STUN and TURN over TLS (RFC 7443 §3).
-const TURN_ALPN: &[u8] = b"stun.turn";
+pub const TURN_ALPN: &[u8] = b"stun.turn";
 
 /// Magic cookie of STUN messages, from their fifth byte on (RFC 8489 §5).
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
@@ -94,17 +94,6 @@ impl TlsProtocol {
 fn is_stun(bytes: &[u8]) -> bool {
     let cookie = bytes.get(4..8);
     bytes.first().is_some_and(|first| first >> 6 == 0) && cookie == Some(&MAGIC_COOKIE)
-}
-
-/// Takes over a TLS connection whose first bytes are STUN, which are unread. The program has no TURN server,
-/// so it closes the connection. A TURN server would go on with `stream` here, and `tls` would offer the ALPN
-/// protocol `stun.turn` for it.
-///
-/// # Errors
-/// The connection failed.
-pub async fn accept_turn(mut stream: TlsStream<TcpStream>) -> io::Result<()> {
-    tracing::debug!("TURN connection closed: there is no TURN server");
-    stream.shutdown().await
 }
 
 /// Hands ICE over TCP to the shards, where media shares the port of the page.

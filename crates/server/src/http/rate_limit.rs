@@ -45,16 +45,19 @@ pub enum RateLimitedAction {
     RoomCreation,
     /// Failing to join a room.
     JoinFailed,
+    /// Sending a STUN or TURN request without valid credentials.
+    TurnRequest,
 }
 
 impl RateLimitedAction {
     /// All actions.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Connection,
         Self::Request,
         Self::AuthFailure,
         Self::RoomCreation,
         Self::JoinFailed,
+        Self::TurnRequest,
     ];
 
     /// Returns the name of the action in metrics.
@@ -65,6 +68,7 @@ impl RateLimitedAction {
             Self::AuthFailure => "auth-failure",
             Self::RoomCreation => "room-creation",
             Self::JoinFailed => "join-failed",
+            Self::TurnRequest => "turn-request",
         }
     }
 }
@@ -107,6 +111,8 @@ pub struct RateLimiter {
     room_creations: BucketTable,
     /// Failed joins.
     joins_failed: BucketTable,
+    /// STUN and TURN requests without valid credentials.
+    turn_requests: BucketTable,
 }
 
 impl RateLimiter {
@@ -127,6 +133,11 @@ impl RateLimiter {
             auth_failures: per_minute(limits.auth_failures_per_minute),
             room_creations: per_minute(limits.room_creations_per_minute),
             joins_failed: per_minute(limits.joins_failed_per_minute),
+            turn_requests: BucketTable::new(
+                second,
+                limits.requests_per_second,
+                limits.requests_burst,
+            ),
         }
     }
 
@@ -185,6 +196,7 @@ impl RateLimiter {
             RateLimitedAction::AuthFailure => &self.auth_failures,
             RateLimitedAction::RoomCreation => &self.room_creations,
             RateLimitedAction::JoinFailed => &self.joins_failed,
+            RateLimitedAction::TurnRequest => &self.turn_requests,
         }
     }
 }

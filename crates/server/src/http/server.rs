@@ -28,12 +28,13 @@ use super::base_path::BasePath;
 use super::client_address::{IsTls, PeerAddress};
 use super::connection_limit::{ConnectionLimit, ConnectionPermit};
 use super::log_once::LogThrottle;
-use super::port_sharing::{FirstProtocol, MediaPort, TlsProtocol, accept_turn};
+use super::port_sharing::{FirstProtocol, MediaPort, TlsProtocol};
 use super::request_body;
 use super::requests_in_progress::RequestsInProgress;
 use super::site::SiteContext;
 use crate::config::Network;
 use crate::origin::Authority;
+use crate::turn_server::{self, TurnServer};
 
 /// Longest time in which the header of a request must be received.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,6 +75,8 @@ pub struct HttpServer {
     tls: Option<TlsAcceptor>,
     /// Shards that get ICE over TCP, where media shares the port.
     media: Option<MediaPort>,
+    /// TURN server that gets TURN over TLS, where it shares the port.
+    turn: Option<TurnServer>,
     /// Limit of connections.
     connection_limit: Arc<ConnectionLimit>,
     /// Proxies whose connections count for the clients of their requests.
@@ -99,6 +102,7 @@ impl HttpServer {
             router,
             tls,
             media: None,
+            turn: None,
             connection_limit,
             trusted_proxies: Arc::clone(&site.trusted_proxies),
             base_path: site.base_path.clone(),
@@ -110,6 +114,11 @@ impl HttpServer {
     /// Hands ICE over TCP to the shards of `media`.
     pub fn with_media(self, media: Option<MediaPort>) -> Self {
         Self { media, ..self }
+    }
+
+    /// Hands TURN over TLS to a TURN server. Without one such connections are closed.
+    pub fn with_turn(self, turn: Option<TurnServer>) -> Self {
+        Self { turn, ..self }
     }
 
     /// Accepts connections until shutdown.
@@ -192,7 +201,7 @@ impl HttpServer {
                 stream = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => stream??,
                 _ = stop.wait_for(|&stop| stop) => return Ok(()),
             };
-            return self.serve_tls(stream, ip, permit).await;
+            return self.serve_tls(stream, peer, permit).await;
         }
         if ip.is_loopback() {
             return self.serve_requests(stream, ip, permit, IsTls(false)).await;
@@ -224,7 +233,7 @@ impl HttpServer {
     async fn serve_tls(
         &self,
         mut stream: TlsStream<TcpStream>,
-        ip: IpAddr,
+        peer: SocketAddr,
         permit: Arc<ConnectionPermit>,
     ) -> io::Result<()> {
         let mut stop = self.stop.clone();
@@ -232,11 +241,23 @@ impl HttpServer {
             found = timeout(HEADER_TIMEOUT, TlsProtocol::detect(&mut stream)) => found??,
             _ = stop.wait_for(|&stop| stop) => return Ok(()),
         };
-        match protocol {
-            TlsProtocol::Http => self.serve_requests(stream, ip, permit, IsTls(true)).await,
-            TlsProtocol::Turn => timeout(HEADER_TIMEOUT, accept_turn(stream)).await?,
-            // Without data, as RFC 8737 §3 demands.
-            TlsProtocol::AcmeValidation => timeout(HEADER_TIMEOUT, stream.shutdown()).await?,
+        match (protocol, &self.turn) {
+            (TlsProtocol::Http, _) => {
+                let ip = peer.ip().to_canonical();
+                self.serve_requests(stream, ip, permit, IsTls(true)).await
+            }
+            (TlsProtocol::Turn, Some(turn)) => {
+                turn_server::prepare(&stream.get_ref().0)?;
+                tokio::select! {
+                    () = turn.serve_stream(stream, peer) => {}
+                    _ = stop.wait_for(|&stop| stop) => {}
+                }
+                Ok(())
+            }
+            // Without data, as RFC 8737 §3 demands of a validation.
+            (TlsProtocol::Turn, None) | (TlsProtocol::AcmeValidation, _) => {
+                timeout(HEADER_TIMEOUT, stream.shutdown()).await?
+            }
         }
     }
 

@@ -26,6 +26,7 @@ use crate::config::{Config, ListenerConfig, Mount, Network, PrivateFiles};
 use crate::heartbeat::Heartbeat;
 use crate::hub::HubHandle;
 use crate::shard_metrics::SharedMetrics;
+use crate::turn_server::TurnMetrics;
 
 /// State of the handlers of one listener.
 #[derive(Debug, Clone)]
@@ -64,6 +65,8 @@ pub struct SiteContext {
     pub api: Arc<ApiContext>,
     /// Metrics of HTTP requests.
     pub request_metrics: Arc<RequestMetrics>,
+    /// Metrics of the embedded TURN server.
+    pub turn_metrics: Arc<TurnMetrics>,
     /// Pseudonyms of rooms on public pages.
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
@@ -92,6 +95,7 @@ impl SiteContext {
             clock,
             api: Arc::new(ApiContext::new(config, keys)),
             request_metrics: Arc::default(),
+            turn_metrics: Arc::default(),
             pseudonyms: Arc::new(RoomPseudonyms::generate()?),
             origins: Arc::new(AllowedOrigins::new(config)),
             names: Arc::new(KnownNames::new(config)),

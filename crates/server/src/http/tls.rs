@@ -14,6 +14,7 @@ use tokio_rustls::rustls::server::ResolvesServerCert;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use url::Url;
 
+use super::port_sharing::TURN_ALPN;
 use crate::acme::{ACME_TLS_ALPN, AcmeCertificate};
 use crate::config::ListenerConfig;
 use crate::ip_addresses;
@@ -56,7 +57,10 @@ pub fn load(
     acme: Option<&AcmeCertificate>,
 ) -> Result<Option<ListenerTls>, TlsError> {
     if let Some(acme) = acme.filter(|_| listener.tls_acme) {
-        let acceptor = acceptor(Arc::new(acme.resolver()), &[HTTP_ALPN, ACME_TLS_ALPN])?;
+        let acceptor = acceptor(
+            Arc::new(acme.resolver()),
+            &[HTTP_ALPN, TURN_ALPN, ACME_TLS_ALPN],
+        )?;
         return Ok(Some(ListenerTls {
             acceptor,
             certificate: None,
@@ -75,7 +79,7 @@ pub fn load(
         _ => return Ok(None),
     };
     Ok(Some(ListenerTls {
-        acceptor: acceptor(current, &[HTTP_ALPN])?,
+        acceptor: acceptor(current, &[HTTP_ALPN, TURN_ALPN])?,
         certificate,
     }))
 }

@@ -40,3 +40,5 @@ mod shutdown;
 mod signalling;
 mod socketio;
 mod tls;
+mod turn_client;
+mod turn_server;

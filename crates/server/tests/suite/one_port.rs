@@ -111,21 +111,38 @@ async fn checks_and_tls_share_one_port() {
     assert_eq!(protocol.as_deref(), Some(b"http/1.1".as_slice()));
 }
 
-#[tokio::test]
-async fn stun_inside_tls_is_closed_without_a_turn_server() {
+/// Sends an Allocate request without credentials inside TLS to the page's port. Returns what was answered until the
+/// connection was closed, at most as many bytes as a STUN header has.
+async fn allocate_inside_tls(program: &Program, protocols: &[&str]) -> Vec<u8> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let program = Program::start(&["--one-port", "--tls-self-signed"]);
     let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = connect(program.address, name, &[]).await.unwrap();
+    let mut stream = connect(program.address, name, protocols).await.unwrap();
     let allocate = [
         0, 3, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
     ];
     stream.write_all(&allocate).await.unwrap();
     let mut answer = Vec::new();
-    let closed = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
+    let mut header = stream.take(20);
+    let closed = tokio::time::timeout(TIMEOUT, header.read_to_end(&mut answer)).await;
     // The server may close the connection without a TLS close_notify.
-    let _ = closed.expect("the connection is closed");
-    assert!(answer.is_empty(), "{answer:x?}");
+    let _ = closed.expect("the connection is closed or answered");
+    answer
+}
+
+#[tokio::test]
+async fn turn_inside_tls_shares_the_port() {
+    let program = Program::start(&["--one-port", "--tls-self-signed"]);
+    for protocols in [&[][..], &["stun.turn"]] {
+        let answer = allocate_inside_tls(&program, protocols).await;
+        // An error response to Allocate, which asks for credentials (RFC 8656 §7.3).
+        assert!(answer.starts_with(&[1, 0x13]), "{answer:x?}");
+    }
+}
+
+#[tokio::test]
+async fn turn_inside_tls_is_closed_without_a_turn_server() {
+    let program = Program::start(&["--tls-self-signed"]);
+    assert!(allocate_inside_tls(&program, &[]).await.is_empty());
     assert_eq!(program.health()["status"], "OK");
 }
 
