@@ -72,7 +72,7 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let clock = Clock::start();
     let bound = listeners::bind_all(config)?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
-    let (announcer, announced) = watch::channel(ip_addresses::announced_ips(config)?);
+    let (announcer, announced) = watch::channel(ip_addresses::announced_ips(config).await?);
     warn_of_examples(&announced.borrow());
     let (shards, threads) = start_shards(config, clock, &reports_sender, &announced)?;
     tokio::spawn(ip_addresses::watch_announced_names(
