@@ -10,7 +10,7 @@ web_sources := $(shell find web -path web/node_modules -prune -o -path web/dist 
 	-o -path web/screenshots -prune -o -path web/client/build -prune -o -path web/client/dist -prune \
 	-o -type f -print)
 
-.PHONY: help run build check test nightly dev e2e screenshots relay sim sweep bench load score instructions microbench runs league signalling hostile fuzz clean tools
+.PHONY: help run build dist check test nightly dev e2e screenshots relay sim sweep bench load score instructions microbench runs league signalling hostile fuzz clean tools
 
 help: ## List the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r name what; do \
@@ -21,6 +21,10 @@ run: ## Build and start on http://localhost:3000; FLAGS="--listen-ip 0.0.0.0 --t
 
 build: web/dist/index.html ## Build the self-contained program target/release/watersmeet
 	@$(paths) cargo build --release --locked -p watersmeet-server
+
+dist: web/dist/index.html ## Build packages, archive, image, chart and SBOM into dist/ (docs/install.md)
+	@scripts/setup dist
+	@scripts/dist
 
 check: web/node_modules/.package-lock.json ## Check format, lints, repository rules, licences, docs and types
 	@scripts/setup check
@@ -98,7 +102,7 @@ fuzz: ## Fuzz one target: T=rtp SECONDS=600
 
 clean: ## Remove build results
 	cargo clean
-	rm -rf web/dist web/node_modules .tools
+	rm -rf dist web/dist web/node_modules .tools
 
 tools:
 	@scripts/setup build

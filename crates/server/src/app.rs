@@ -82,7 +82,7 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     loaded.store_new_secret()?;
     let turn_listeners = turn_server::bind(config, &bound.listeners)?;
     let (reports_sender, reports) = mpsc::channel(shard::REPORTS_MAX);
-    let (announcer, announced) = watch::channel(ip_addresses::announced_ips(config)?);
+    let (announcer, announced) = watch::channel(ip_addresses::announced_ips(config).await?);
     warn_of_examples(&announced.borrow());
     let StartedShards {
         shards,

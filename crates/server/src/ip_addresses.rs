@@ -2,16 +2,16 @@
 //! startup banner.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::config::{AnnouncedAddress, Config, is_unreachable};
+use crate::host_names;
 
 /// Upper bound of announced addresses: each costs every browser two candidates to check.
 const ANNOUNCED_MAX: usize = 8;
@@ -39,55 +39,69 @@ pub enum AnnounceError {
         /// The host name.
         name: String,
     },
+    /// The system has no resources to resolve names.
+    #[error(transparent)]
+    System(#[from] io::Error),
 }
 
 /// Returns the addresses announced to browsers for media, best first: the configured ones, else those of
-/// the first domain, and the address that media listens on, or the machine's own with loopback last. Blocks
-/// while host names are resolved.
+/// the first domain, and the address that media listens on, or the machine's own with loopback last.
 ///
 /// # Errors
 /// A configured host name has no address.
-pub fn announced_ips(config: &Config) -> Result<Vec<IpAddr>, AnnounceError> {
+pub async fn announced_ips(config: &Config) -> Result<Vec<IpAddr>, AnnounceError> {
     let listen = config.media_listen_ips();
     let mut announced = Vec::new();
     for address in &config.announced_ips {
         match address {
             AnnouncedAddress::Ip(ip) => announced.push(*ip),
-            AnnouncedAddress::Name(name) => announced.extend(resolve(name, &listen)?),
+            AnnouncedAddress::Name(name) => announced.extend(resolve(name, &listen).await?),
         }
     }
     if !announced.is_empty() {
         return Ok(announced);
     }
-    let mut found = domain_ips(config, &listen).unwrap_or_default();
+    let mut found = domain_ips(config, &listen).await.unwrap_or_default();
     // A name of this machine itself, as /etc/hosts may have it.
     found.retain(|ip| !ip.is_loopback());
+    found.extend(own_ips(config));
+    let mut found = without_duplicates(found);
+    // The last one is always of use on this machine itself.
+    let last = found.pop();
+    found.truncate(ANNOUNCED_MAX - 1);
+    found.extend(last);
+    Ok(found)
+}
+
+/// Returns the addresses that media listens on, best first: the configured one, else the machine's own with loopback
+/// last.
+pub fn own_ips(config: &Config) -> Vec<IpAddr> {
+    let listen = config.media_listen_ips();
     if listen.iter().all(|ip| !ip.is_unspecified()) {
-        found.extend(listen);
-        return Ok(without_duplicates(found));
+        return listen;
     }
     let mut own = local_ips();
     own.retain(|ip| listen.iter().any(|listen| listen.is_ipv4() == ip.is_ipv4()));
-    found.extend(own);
-    let mut found = without_duplicates(found);
-    found.truncate(ANNOUNCED_MAX - 1);
     let v4 = listen.iter().any(IpAddr::is_ipv4);
-    found.push(if v4 {
+    own.push(if v4 {
         Ipv4Addr::LOCALHOST.into()
     } else {
         Ipv6Addr::LOCALHOST.into()
     });
-    Ok(found)
+    own
 }
 
 /// Returns the addresses of the first domain, where no address is configured: behind NAT they are those
 /// under which browsers reach this machine.
-fn domain_ips(config: &Config, listen: &[IpAddr]) -> Result<Vec<IpAddr>, AnnounceError> {
+async fn domain_ips(config: &Config, listen: &[IpAddr]) -> Result<Vec<IpAddr>, AnnounceError> {
     let domain = config
         .domains
         .first()
         .filter(|_| config.announced_ips.is_empty());
-    domain.map_or(Ok(Vec::new()), |name| resolve(name, listen))
+    match domain {
+        Some(name) => resolve(name, listen).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Removes all but the first of equal addresses.
@@ -103,14 +117,14 @@ fn without_duplicates(ips: Vec<IpAddr>) -> Vec<IpAddr> {
 
 /// Returns the addresses of a host name that media listens on the family of, in a stable order, so
 /// that a resolver that rotates its answers does not look like a change.
-fn resolve(name: &str, listen: &[IpAddr]) -> Result<Vec<IpAddr>, AnnounceError> {
-    let found = (name, 0)
-        .to_socket_addrs()
+async fn resolve(name: &str, listen: &[IpAddr]) -> Result<Vec<IpAddr>, AnnounceError> {
+    let found = host_names::resolve(name)
+        .await
         .map_err(|error| AnnounceError::Resolve {
             name: name.to_owned(),
             error,
         })?;
-    let mut ips: Vec<_> = found.map(|address| address.ip().to_canonical()).collect();
+    let mut ips: Vec<_> = found.iter().map(IpAddr::to_canonical).collect();
     ips.retain(|ip| {
         let is_served = listen.iter().any(|it| it.is_ipv4() == ip.is_ipv4());
         is_served && !is_unreachable(*ip)
@@ -129,30 +143,31 @@ fn resolve(name: &str, listen: &[IpAddr]) -> Result<Vec<IpAddr>, AnnounceError> 
 /// Resolves announced host names again from time to time and sends the addresses when they change.
 /// Returns at once when no name is announced.
 pub async fn watch_announced_names(config: Config, announced: watch::Sender<Vec<IpAddr>>) {
-    let mut names = config.announced_ips.iter().filter(|it| it.ip().is_none());
     let has_domain = config.announced_ips.is_empty() && !config.domains.is_empty();
-    if has_domain || names.next().is_some() {
-        let resolver = move || {
-            // A domain that cannot be resolved for a while stays announced.
-            domain_ips(&config, &config.media_listen_ips())?;
-            announced_ips(&config)
+    if has_domain || config.announced_ips.iter().any(|it| it.ip().is_none()) {
+        let config = Arc::new(config);
+        let resolver = || {
+            let config = Arc::clone(&config);
+            async move {
+                // A domain that cannot be resolved for a while stays announced.
+                domain_ips(&config, &config.media_listen_ips()).await?;
+                announced_ips(&config).await
+            }
         };
         watch_resolver(resolver, announced).await;
     }
 }
 
 /// Calls a resolver at an interval and sends the addresses when they change.
-async fn watch_resolver(
-    resolver: impl Fn() -> Result<Vec<IpAddr>, AnnounceError> + Send + Sync + 'static,
-    announced: watch::Sender<Vec<IpAddr>>,
-) {
-    let resolver = Arc::new(resolver);
+async fn watch_resolver<F>(resolver: impl Fn() -> F, announced: watch::Sender<Vec<IpAddr>>)
+where
+    F: Future<Output = Result<Vec<IpAddr>, AnnounceError>>,
+{
     let mut failed = false;
     loop {
         sleep(RESOLVE_INTERVAL).await;
-        let resolver = Arc::clone(&resolver);
-        match spawn_blocking(move || resolver()).await {
-            Ok(Ok(ips)) => {
+        match resolver().await {
+            Ok(ips) => {
                 let changed = announced.send_if_modified(|known| {
                     let changed = *known != ips;
                     *known = ips;
@@ -165,12 +180,11 @@ async fn watch_resolver(
                 }
                 failed = false;
             }
-            Ok(Err(error)) if !failed => {
+            Err(error) if !failed => {
                 tracing::warn!(%error, "announced host names keep their addresses");
                 failed = true;
             }
-            Ok(Err(_)) => {}
-            Err(_) => return,
+            Err(_) => {}
         }
     }
 }
@@ -222,23 +236,23 @@ fn default_route_ip() -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_configured_addresses_are_announced() {
+    #[tokio::test]
+    async fn only_configured_addresses_are_announced() {
         let ip = IpAddr::from([192, 0, 2, 7]);
         let config = Config {
             announced_ips: vec![ip.into()],
             ..Config::default()
         };
-        assert_eq!(announced_ips(&config).unwrap(), [ip]);
+        assert_eq!(announced_ips(&config).await.unwrap(), [ip]);
         let config = Config {
             media_listen_ip: Some(ip),
             ..Config::default()
         };
-        assert_eq!(announced_ips(&config).unwrap(), [ip]);
+        assert_eq!(announced_ips(&config).await.unwrap(), [ip]);
     }
 
-    #[test]
-    fn domain_that_is_this_machine_itself_or_unknown_changes_nothing() {
+    #[tokio::test]
+    async fn domain_that_is_this_machine_itself_or_unknown_changes_nothing() {
         let ip = IpAddr::from([192, 0, 2, 7]);
         for domain in ["localhost", "nowhere.invalid"] {
             let config = Config {
@@ -246,14 +260,14 @@ mod tests {
                 media_listen_ip: Some(ip),
                 ..Config::default()
             };
-            assert_eq!(announced_ips(&config).unwrap(), [ip], "{domain}");
+            assert_eq!(announced_ips(&config).await.unwrap(), [ip], "{domain}");
         }
         assert_eq!(without_duplicates(vec![ip, ip]), [ip]);
     }
 
-    #[test]
-    fn loopback_is_announced_last_by_default() {
-        let found = announced_ips(&Config::default()).unwrap();
+    #[tokio::test]
+    async fn loopback_is_announced_last_by_default() {
+        let found = announced_ips(&Config::default()).await.unwrap();
         assert_eq!(found.last(), Some(&IpAddr::V4(Ipv4Addr::LOCALHOST)));
         assert!(found.len() <= ANNOUNCED_MAX);
     }
@@ -270,12 +284,12 @@ mod tests {
         ]);
         // Later answers are errors, which change nothing.
         let resolver = move || {
-            let mut answers = answers.lock().unwrap();
-            answers.pop().unwrap_or_else(|| {
+            let answer = answers.lock().unwrap().pop().unwrap_or_else(|| {
                 Err(AnnounceError::NoAddress {
                     name: "media.example".to_owned(),
                 })
-            })
+            });
+            std::future::ready(answer)
         };
         let watching = tokio::spawn(watch_resolver(resolver, sender));
         announced.changed().await.unwrap();
@@ -289,17 +303,18 @@ mod tests {
         IpAddr::from([192, 0, 2, last])
     }
 
-    #[test]
-    fn announced_name_is_resolved_to_families_that_media_listens_on() {
-        let announced = |name: &str| {
-            announced_ips(&Config {
+    #[tokio::test]
+    async fn announced_name_is_resolved_to_families_that_media_listens_on() {
+        let announced = async |name: &str| {
+            let config = Config {
                 announced_ips: vec![name.parse().unwrap()],
                 media_listen_ip: Some(Ipv4Addr::UNSPECIFIED.into()),
                 ..Config::default()
-            })
+            };
+            announced_ips(&config).await
         };
-        assert_eq!(announced("localhost").unwrap(), [Ipv4Addr::LOCALHOST]);
-        let error = announced("nowhere.invalid").unwrap_err().to_string();
+        assert_eq!(announced("localhost").await.unwrap(), [Ipv4Addr::LOCALHOST]);
+        let error = announced("nowhere.invalid").await.unwrap_err().to_string();
         assert!(error.contains("nowhere.invalid"), "{error}");
     }
 }

@@ -12,9 +12,12 @@ mod clock;
 mod conference_setup;
 mod config;
 mod cpu_affinity;
+mod current_thread;
 mod doctor;
 mod file_descriptor_limit;
+mod health_command;
 mod heartbeat;
+mod host_names;
 mod http;
 mod hub;
 mod ice_url;
@@ -42,8 +45,10 @@ use config::{Flags, Loaded, Task};
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    if let Some(Task::Doctor { json }) = flags.task {
-        return doctor::run(&flags, json);
+    match flags.task {
+        Some(Task::Doctor { json }) => return doctor::run(&flags, json),
+        Some(Task::Health) => return health_command::run(&flags),
+        None => {}
     }
     let loaded = match Loaded::from_process(&flags) {
         Ok(loaded) => loaded,

@@ -32,11 +32,14 @@ fn media_host(config: &Config) -> String {
     match config.announced_ips.first() {
         Some(AnnouncedAddress::Name(name)) => name.clone(),
         Some(AnnouncedAddress::Ip(ip)) => literal(*ip),
-        None => {
-            let own = ip_addresses::announced_ips(config).unwrap_or_default();
-            own.first()
-                .map_or_else(|| "localhost".to_owned(), |ip| literal(*ip))
-        }
+        None => match (
+            config.domains.first(),
+            ip_addresses::own_ips(config).first(),
+        ) {
+            (Some(domain), _) => domain.clone(),
+            (None, Some(ip)) => literal(*ip),
+            (None, None) => "localhost".to_owned(),
+        },
     }
 }
 

@@ -10,9 +10,17 @@ use serde::Serialize;
 use super::announced::AnnouncedAddress;
 use super::values::{DtlsChoice, LogFormat, VideoCodec};
 
+/// Version and commit, for `--version`.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("WATERSMEET_COMMIT"),
+    ")"
+);
+
 /// Video conference server: rooms, signalling, web page and media engine in one program
 #[derive(Debug, Default, Parser, Serialize)]
-#[command(name = "watersmeet", version, about)]
+#[command(name = "watersmeet", version = LONG_VERSION, about)]
 pub struct Flags {
     /// Task to run instead of the server.
     #[command(subcommand)]
@@ -147,6 +155,8 @@ pub enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Ask the server with this configuration whether it is alive; exit with status 0 or 1
+    Health,
 }
 
 #[expect(

@@ -9,8 +9,8 @@ use url::{Host, Url};
 
 use super::finding::Finding;
 use crate::config::{Config, is_documentation, is_unreachable};
-use crate::ip_addresses;
 use crate::private_networks::is_private;
+use crate::{current_thread, ip_addresses};
 
 /// Timeout of a packet from this machine to itself.
 const LOOP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -20,7 +20,11 @@ const PROBE: &[u8] = b"watersmeet doctor";
 
 /// Checks the announced addresses.
 pub fn check(config: &Config) -> Vec<Finding> {
-    let announced = match ip_addresses::announced_ips(config) {
+    let announced = current_thread::block_on(ip_addresses::announced_ips(config));
+    let announced = match announced
+        .map_err(ip_addresses::AnnounceError::from)
+        .flatten()
+    {
         Ok(announced) => announced,
         Err(error) => {
             let fix = "Correct the name or its DNS records, or announce an IP address";

@@ -19,6 +19,7 @@ mod engineio_client;
 #[cfg(feature = "faults")]
 mod faults;
 mod flooding;
+mod health_command;
 mod ice_checks;
 #[cfg(target_os = "linux")]
 mod local_addresses;

@@ -1,11 +1,12 @@
 //! Connection to a STUN or TURN server: requests and responses over UDP or TCP with short timeouts.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use super::message::{HEADER_LEN, Request, Response};
 use crate::ice_url::IceUrl;
+use crate::{current_thread, host_names};
 
 /// Timeout of a connection attempt or response over TCP.
 const TCP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,9 +35,10 @@ impl Connection {
     /// # Errors
     /// The host has no address or does not accept the connection.
     pub fn open(url: &IceUrl) -> io::Result<Self> {
-        let mut addresses = (url.host.as_str(), url.port).to_socket_addrs()?;
+        let ips = current_thread::block_on(host_names::resolve(&url.host))??;
         let missing = || io::Error::other("the host name has no address");
-        let address = addresses.next().ok_or_else(missing)?;
+        let ip = ips.first().copied().ok_or_else(missing)?;
+        let address = SocketAddr::new(ip, url.port);
         if url.is_tcp {
             let stream = TcpStream::connect_timeout(&address, TCP_TIMEOUT)?;
             stream.set_read_timeout(Some(TCP_TIMEOUT))?;
