@@ -70,16 +70,24 @@ test('TURN credentials are accepted until they expire and only as issued', async
   expect(await relayCandidateCount(ana.page, forged)).toBe(0);
 });
 
-for (const [transport, url] of [
-  ['udp', 'transport=udp'],
-  ['tcp', '^turn:.*transport=tcp'],
-  ['tls', '^turns:'],
+/** Settings of a server that relays itself, by where clients reach the relay. */
+const EMBEDDED = {
+  'ports of its own': async () => ({
+    WATERSMEET_TURN_PORT: String(await freePortPair()),
+    WATERSMEET_TURN_TLS_PORT: String(await freePort()),
+  }),
+  'the port of the page': async () => ({ WATERSMEET_ONE_PORT: 'true' }),
+};
+
+for (const [transport, url, place, tags] of [
+  ['udp', 'transport=udp', 'ports of its own', {}],
+  ['tcp', '^turn:.*transport=tcp', 'ports of its own', NIGHTLY],
+  ['tls', '^turns:', 'ports of its own', NIGHTLY],
+  ['tls', '^turns:', 'the port of the page', {}],
 ] as const) {
-  test(`the server itself relays media over ${transport}`, async ({ call }) => {
-    const [turn, tls] = [await freePortPair(), await freePort()];
+  test(`the server itself relays media over ${transport} on ${place}`, tags, async ({ call }) => {
     const server = await call.startServer({
-      WATERSMEET_TURN_PORT: String(turn),
-      WATERSMEET_TURN_TLS_PORT: String(tls),
+      ...(await EMBEDDED[place]()),
       WATERSMEET_TURN_HOST: '127.0.0.1',
       WATERSMEET_TLS_SELF_SIGNED: 'true',
     });

@@ -46,8 +46,9 @@ pub struct Config {
     /// `domains`. Default: 80 with `domains`, if it can be bound, else none.
     /// `redirect_port = 80`
     pub redirect_port: Option<u16>,
-    /// Whether media over TCP shares the port of the page, instead of ports of its own. Then firewalls that
-    /// allow only that port let media pass. Default: true with `domains`, else false.
+    /// Whether media over TCP shares the port of the page, instead of ports of its own, and so does TURN over
+    /// TLS, where the page has HTTPS and `turn_urls` is empty. Then firewalls that allow only that port let
+    /// media pass. Default: true with `domains`, else false.
     /// `one_port = true`
     pub one_port: Option<bool>,
     /// Address to listen on for the page, and for media unless `media_listen_ip` is set: `0.0.0.0` is

@@ -12,6 +12,7 @@ use crate::ice_checks::IceTarget;
 use crate::native_client::Client;
 use crate::presented_certificate::{connect, handshake};
 use crate::program::{Program, start_configured};
+use crate::turn_server::free_address;
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -117,8 +118,10 @@ async fn allocate_inside_tls(program: &Program, protocols: &[&str]) -> Vec<u8> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let name = ServerName::try_from("localhost").unwrap();
     let mut stream = connect(program.address, name, protocols).await.unwrap();
+    // With REQUESTED-TRANSPORT: UDP.
     let allocate = [
-        0, 3, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        0, 3, 0, 8, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 0x19, 0, 4,
+        17, 0, 0, 0,
     ];
     stream.write_all(&allocate).await.unwrap();
     let mut answer = Vec::new();
@@ -131,7 +134,11 @@ async fn allocate_inside_tls(program: &Program, protocols: &[&str]) -> Vec<u8> {
 
 #[tokio::test]
 async fn turn_inside_tls_shares_the_port() {
-    let program = Program::start(&["--one-port", "--tls-self-signed"]);
+    // A page on a free port has no TURN address to tell browsers; the port of UDP and TCP gives them one.
+    let turn_port = free_address().port().to_string();
+    let program = Program::start_with(&["--one-port", "--tls-self-signed"], |command| {
+        command.env("WATERSMEET_TURN_PORT", turn_port);
+    });
     for protocols in [&[][..], &["stun.turn"]] {
         let answer = allocate_inside_tls(&program, protocols).await;
         // An error response to Allocate, which asks for credentials (RFC 8656 §7.3).

@@ -46,7 +46,7 @@ struct TurnProgram {
 }
 
 /// Returns a loopback address with a port that is free for UDP and TCP.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     loop {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = tcp.local_addr().unwrap();
