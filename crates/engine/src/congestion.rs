@@ -94,11 +94,6 @@ const GROWTH_MIN: Bitrate = Bitrate::from_kbps(40);
 /// Time after congestion for which bursts are spread wider.
 const CAREFUL_FOR: Duration = Duration::from_secs(30);
 
-/// Time after congestion in which losses come from a queue that has overflowed, unless so much is lost at any rate, in
-/// thousandths.
-const OVERFLOWED_FOR: Duration = Duration::from_secs(15);
-const LOST_ANYHOW_MIN: u64 = 15;
-
 /// Time without sending after which the state of the path is unknown.
 const IDLE_AFTER: Duration = Duration::from_millis(400);
 
@@ -192,13 +187,6 @@ impl BandwidthEstimator {
     /// Returns the share of packets that the path loses at any rate, in thousandths.
     pub const fn inherent_loss(&self) -> u64 {
         self.loss.inherent()
-    }
-
-    /// Returns whether what is lost is most likely what did not fit into the queue of the path.
-    pub fn loses_by_overflow(&self, now: Time) -> bool {
-        let was_congested = |it: &Episode| now.since(it.decreased) < OVERFLOWED_FOR;
-        self.loss.inherent() < LOST_ANYHOW_MIN
-            && self.congestion.as_ref().is_some_and(was_congested)
     }
 
     /// Sets the bitrate that would be of use; the path is probed for it while the estimate is lower.

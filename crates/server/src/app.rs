@@ -33,7 +33,7 @@ use crate::listeners::{self, BoundListeners};
 use crate::media_sockets::{ConnectionSender, MediaSockets};
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
-use crate::turn_server::{TurnServer, TurnSetup};
+use crate::turn_server::{BoundTurnListeners, TurnServer, TurnSetup};
 use crate::{
     conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, turn_server,
     watchdog,
@@ -109,17 +109,7 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         config,
         keys,
     )?;
-    let turn = TurnSetup {
-        media,
-        announced,
-        rates: Arc::clone(&site.rates),
-        metrics: Arc::clone(&site.turn_metrics),
-        clock,
-    };
-    let turn = TurnServer::new(config, turn)?;
-    if let (Some(turn), Some(bound)) = (&turn, turn_listeners) {
-        turn.start(bound, config);
-    }
+    let turn = start_turn(config, &site, media, announced, turn_listeners)?;
     tokio::spawn(watchdog::run(heartbeats));
     let banner = startup_banner::render(loaded, &bound.listeners);
     // A closed standard output does not keep the server from running.
@@ -152,6 +142,28 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         () = ended => {}
     }
     Ok(())
+}
+
+/// Starts the TURN server, where there is one. `media` are the addresses of the media sockets.
+fn start_turn(
+    config: &Config,
+    site: &SiteContext,
+    media: Vec<SocketAddr>,
+    announced: watch::Receiver<Vec<IpAddr>>,
+    listeners: Option<BoundTurnListeners>,
+) -> Result<Option<TurnServer>, AppError> {
+    let setup = TurnSetup {
+        media,
+        announced,
+        rates: Arc::clone(&site.rates),
+        metrics: Arc::clone(&site.turn_metrics),
+        clock: site.clock,
+    };
+    let turn = TurnServer::new(config, setup)?;
+    if let (Some(turn), Some(listeners)) = (&turn, listeners) {
+        turn.start(listeners, config);
+    }
+    Ok(turn)
 }
 
 /// Logs announced addresses that are reserved for examples and that this machine does not have: a line of a

@@ -1,9 +1,10 @@
-//! When packets may be sent: pacing, and a limit of the bytes on the way.
+//! When packets may be sent: pacing, and a limit of the bytes on the way; and when redundancy would do harm.
 
 use std::time::Duration;
 
 use watersmeet_wire::units::{Bitrate, Time};
 
+use super::episode::Episode;
 use super::pacer::PacingRate;
 use super::{BandwidthEstimator, LARGE_PACKET};
 
@@ -43,6 +44,11 @@ const UDP_HEADERS_LEN: usize = 28;
 /// is back: half of the estimate is used for that at most.
 const TRICKLE_MIN: Duration = Duration::from_millis(50);
 const TRICKLE_MAX: Duration = Duration::from_millis(200);
+
+/// Time after congestion in which losses come from a queue that has overflowed, unless so much is lost at any rate, in
+/// thousandths.
+const OVERFLOWED_FOR: Duration = Duration::from_secs(15);
+const LOST_ANYHOW_MIN: u64 = 15;
 
 impl BandwidthEstimator {
     /// Records a packet with a transport-wide sequence number, that leaves at `departure`.
@@ -137,6 +143,13 @@ impl BandwidthEstimator {
     /// queue however little else is sent, so that a queue which stays tells nothing about other traffic.
     pub(super) fn is_mostly_unreported(&self) -> bool {
         self.unreported > self.arrived().max(ONE_VOICE_MAX)
+    }
+
+    /// Returns whether what is lost is most likely what did not fit into the queue of the path.
+    pub fn loses_by_overflow(&self, now: Time) -> bool {
+        let was_congested = |it: &Episode| now.since(it.decreased) < OVERFLOWED_FOR;
+        self.loss.inherent() < LOST_ANYHOW_MIN
+            && self.congestion.as_ref().is_some_and(was_congested)
     }
 
     /// Returns for how long a queue has been standing; `None` when none is.

@@ -247,7 +247,7 @@ impl HttpServer {
                 self.serve_requests(stream, ip, permit, IsTls(true)).await
             }
             (TlsProtocol::Turn, Some(turn)) => {
-                turn_server::prepare(&stream.get_ref().0)?;
+                turn_server::prepare(stream.get_ref().0)?;
                 tokio::select! {
                     () = turn.serve_stream(stream, peer) => {}
                     _ = stop.wait_for(|&stop| stop) => {}
