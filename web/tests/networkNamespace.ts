@@ -1,4 +1,7 @@
-/** A device with a network of its own, joined to ours by a cable, whose address can change. */
+/**
+ * A device with a network of its own, joined to ours by a cable. Its address can change, and a firewall can stand in
+ * between.
+ */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,6 +26,7 @@ function ip(...args: string[]): void {
 export class NetworkNamespace {
   private readonly folder = mkdtempSync(join(tmpdir(), 'watersmeet-device-'));
   private current: string = ADDRESSES[0];
+  private hasFirewall = false;
 
   private constructor() {}
 
@@ -54,15 +58,24 @@ export class NetworkNamespace {
     this.inside('address', 'add', `${this.current}/24`, 'dev', DEVICE_END);
   }
 
-  /** Launches Chromium on the device. Pages of `origin` get cameras, though they are loaded by plain HTTP. */
-  launchChromium(cameraFps: number, origin: string): Promise<Browser> {
+  /** Lets through nothing from the device but connections to this TCP port of ours. */
+  allowOnlyPort(port: number): void {
+    const rule = (...args: string[]) => execFileSync('iptables', ['-A', 'INPUT', '-i', OUR_END, ...args]);
+    rule('-p', 'tcp', '--dport', String(port), '-j', 'ACCEPT');
+    rule('-j', 'DROP');
+    this.hasFirewall = true;
+  }
+
+  /** Launches Chromium with these arguments on the device. */
+  launchChromium(cameraFps: number, args: string[]): Promise<Browser> {
     const script = join(this.folder, 'chromium');
     writeFileSync(script, `#!/bin/sh\nexec ip netns exec ${NAME} '${CHROMIUM}' "$@"\n`);
     chmodSync(script, 0o755);
-    return launchChromium(cameraFps, [`--unsafely-treat-insecure-origin-as-secure=${origin}`], script);
+    return launchChromium(cameraFps, args, script);
   }
 
   remove(): void {
+    if (this.hasFirewall) execFileSync('iptables', ['-F', 'INPUT']);
     ip('netns', 'delete', NAME);
     rmSync(this.folder, { recursive: true });
   }

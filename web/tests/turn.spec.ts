@@ -1,8 +1,9 @@
 /** Participants who can only connect through a TURN server, with credentials from our server: coturn, or its own. */
 import type { Page } from '@playwright/test';
 import { Coturn } from './coturn';
+import { candidateTypes, selectedCandidates, useRelaysOnly } from './relaysOnly';
 import { freePort, freePortPair } from './server';
-import { NIGHTLY, ROOM, expect, expectAllReceiveAll, test as base, type CallParticipant } from './callFixture';
+import { NIGHTLY, ROOM, expect, expectAllReceiveAll, test as base } from './callFixture';
 
 const test = base.extend<{ coturn: Coturn }>({
   coturn: async ({}, use, info) => {
@@ -103,44 +104,6 @@ for (const [transport, url, place, tags] of [
     expect(new Set(await selectedCandidates(ben.page, 'relayProtocol'))).toEqual(new Set([transport]));
     expect(await server.metrics()).toMatch(/watersmeet_turn_relayed_bytes_total{direction="out"} [1-9]/);
   });
-}
-
-/** Reloads the page with connections limited to relay candidates, from TURN servers with such URLs. */
-async function useRelaysOnly(participant: CallParticipant, urlPattern = ''): Promise<void> {
-  await participant.page.addInitScript((pattern) => {
-    const Original = window.RTCPeerConnection;
-    window.RTCPeerConnection = class extends Original {
-      constructor(configuration?: RTCConfiguration) {
-        const iceServers = configuration?.iceServers?.map((server) => ({
-          ...server,
-          urls: [server.urls].flat().filter((url) => new RegExp(pattern).test(url)),
-        }));
-        super({ ...configuration, ...(iceServers && { iceServers }), iceTransportPolicy: 'relay' });
-      }
-    };
-  }, urlPattern);
-  await participant.reload();
-}
-
-/** Returns the type of the selected local candidate of each transport of the page. */
-function candidateTypes(page: Page): Promise<string[]> {
-  return selectedCandidates(page, 'candidateType');
-}
-
-/** Returns a field of the selected local candidate of each transport of the page. */
-function selectedCandidates(page: Page, field: 'candidateType' | 'relayProtocol'): Promise<string[]> {
-  return page.evaluate(async (name) => {
-    const values: string[] = [];
-    for (const connection of window.connections) {
-      const stats = await connection.getStats();
-      for (const report of stats.values()) {
-        if (report.type !== 'transport') continue;
-        const pair = stats.get(report.selectedCandidatePairId);
-        values.push(String(stats.get(pair?.localCandidateId)?.[name]));
-      }
-    }
-    return values;
-  }, field);
 }
 
 /** Returns how many relay candidates a browser gathers from this TURN server. */
