@@ -2,34 +2,32 @@
 import type { Locator, Page } from '@playwright/test';
 import { NO_MEDIA, ROOM, SMALL_CAMERA, expect, test, type CallParticipant } from './callFixture';
 
-/** Records on which speaker the page plays sounds of its own, from now on. */
+/** Records on which speaker the page plays sounds of its own, from now on, and how loud they become. */
 async function recordPlayedSounds(page: Page): Promise<void> {
   await page.evaluate(() => {
     window.playedSounds = [];
+    const measure = async (sound: PlayedSound, stream: MediaStream) => {
+      const context = new AudioContext();
+      const analyser = context.createAnalyser();
+      const samples = new Float32Array(analyser.fftSize);
+      context.createMediaStreamSource(stream).connect(analyser);
+      for (const end = Date.now() + 5_000; Date.now() < end; ) {
+        analyser.getFloatTimeDomainData(samples);
+        sound.peak = Math.max(sound.peak, ...samples);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await context.close();
+    };
     const play = HTMLMediaElement.prototype.play;
     HTMLMediaElement.prototype.play = function (this: HTMLMediaElement) {
       const { srcObject, sinkId } = this;
-      if (srcObject instanceof MediaStream && !this.isConnected) window.playedSounds.push({ sinkId, stream: srcObject });
+      if (srcObject instanceof MediaStream && !this.isConnected) {
+        const sound = { sinkId, peak: 0 };
+        window.playedSounds.push(sound);
+        void measure(sound, srcObject);
+      }
       return play.call(this);
     };
-  });
-}
-
-/** Returns the loudest sample of the first recorded sound, once it is louder than a hiss. */
-async function loudestSample(page: Page): Promise<number> {
-  return page.evaluate(async () => {
-    const context = new AudioContext();
-    const analyser = context.createAnalyser();
-    const samples = new Float32Array(analyser.fftSize);
-    const [sound] = window.playedSounds;
-    if (sound) context.createMediaStreamSource(sound.stream).connect(analyser);
-    let peak = 0;
-    for (const end = Date.now() + 5_000; peak < 0.05 && Date.now() < end; ) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      analyser.getFloatTimeDomainData(samples);
-      peak = Math.max(peak, ...samples);
-    }
-    return peak;
   });
 }
 
@@ -58,8 +56,9 @@ test('the chosen speaker plays the test sound and the others, and is remembered;
   await recordPlayedSounds(page);
   const speaker = await chooseLast(page.getByLabel('Speaker', { exact: true }));
   await page.getByRole('button', { name: 'Play test sound' }).click();
-  expect(await loudestSample(page)).toBeGreaterThan(0.05);
-  expect(await page.evaluate(() => window.playedSounds[0]?.sinkId)).toBe(speaker);
+  const played = () => page.evaluate(() => window.playedSounds[0]);
+  await expect.poll(async () => (await played())?.peak).toBeGreaterThan(0.05);
+  expect((await played())?.sinkId).toBe(speaker);
   await expect(page.getByRole('button', { name: 'Play test sound' })).toBeVisible();
   await ana.join();
   const ben = await call.join('ben', SMALL_CAMERA);
@@ -142,9 +141,14 @@ test('cameras that are paused before the call stay off in it, and come back', as
   await ana.expectVideoFrom(ben);
 });
 
+/** A sound that the page played by itself: its speaker, and its loudest sample so far. */
+interface PlayedSound {
+  sinkId: string;
+  peak: number;
+}
+
 declare global {
   interface Window {
-    /** Sounds that the page played by itself, with their speakers. */
-    playedSounds: { sinkId: string; stream: MediaStream }[];
+    playedSounds: PlayedSound[];
   }
 }
