@@ -76,6 +76,8 @@ export class NetworkNamespace {
 
   remove(): void {
     if (this.hasFirewall) execFileSync('iptables', ['-F', 'INPUT']);
+    // The namespace itself would take its cable along some time later.
+    ip('link', 'delete', OUR_END);
     ip('netns', 'delete', NAME);
     rmSync(this.folder, { recursive: true });
   }
