@@ -1,9 +1,12 @@
 //! HTTPS client for the certificate authority, with limits of time and length. Knows nothing of ACME.
 
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -12,6 +15,7 @@ use hyper::Request;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use tokio::time::timeout;
@@ -19,8 +23,10 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tower_service::Service;
 
 use super::error::AcmeError;
+use crate::host_names;
 
 /// Time limit of a request with its response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,7 +35,30 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const RESPONSE_LEN_MAX: usize = 1 << 18;
 
 /// HTTPS client of a certificate authority.
-pub struct AuthorityClient(Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>);
+pub struct AuthorityClient(Client<HttpsConnector<HttpConnector<NameResolver>>, BodyWrapper<Bytes>>);
+
+/// Resolves the authority's name as the program resolves all others: without the resolver of the C library.
+#[derive(Clone)]
+struct NameResolver;
+
+impl Service<Name> for NameResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        Box::pin(async move {
+            let ips = host_names::resolve(name.as_str()).await?;
+            // The connector sets the port.
+            let addresses: Vec<_> = ips.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect();
+            Ok(addresses.into_iter())
+        })
+    }
+}
 
 impl AuthorityClient {
     /// Creates a client that trusts the root certificates in a PEM file, or the public ones.
@@ -42,11 +71,13 @@ impl AuthorityClient {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots(ca_file)?)
             .with_no_client_auth();
+        let mut connector = HttpConnector::new_with_resolver(NameResolver);
+        connector.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(config)
             .https_only()
             .enable_http1()
-            .build();
+            .wrap_connector(connector);
         Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
     }
 }
