@@ -468,7 +468,7 @@ impl BandwidthEstimator {
     fn decrease(&mut self, now: Time, queue: Duration) {
         let interval = self.round_trip.min(Duration::from_secs(1)) + Duration::from_millis(100);
         let former = self.congestion;
-        if former.is_some_and(|former| now.since(former.decreased) < interval) {
+        if former.is_some_and(|it| it.has_decreased_within(now, interval)) {
             return;
         }
         let standing = former.filter(|former| former.is_queue_standing);
@@ -588,6 +588,6 @@ impl BandwidthEstimator {
         self.competition.is_some()
             || self
                 .congestion
-                .is_some_and(|it| now.since(it.decreased) < CAREFUL_FOR)
+                .is_some_and(|it| it.has_decreased_within(now, CAREFUL_FOR))
     }
 }

@@ -180,7 +180,7 @@ fn warn_of_examples(announced: &[IpAddr]) {
     }
 }
 
-/// What HTTP servers are started with.
+/// Starts the HTTP servers of all listeners with the same state.
 struct HttpServers<'a> {
     /// The configuration.
     config: &'a Config,

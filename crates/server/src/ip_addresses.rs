@@ -66,7 +66,7 @@ pub async fn announced_ips(config: &Config) -> Result<Vec<IpAddr>, AnnounceError
     found.retain(|ip| !ip.is_loopback());
     found.extend(own_ips(config));
     let mut found = without_duplicates(found);
-    // The last one is always of use on this machine itself.
+    // The last one is kept: it is loopback, where media listens on all addresses.
     let last = found.pop();
     found.truncate(ANNOUNCED_MAX - 1);
     found.extend(last);

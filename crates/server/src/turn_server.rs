@@ -55,6 +55,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after `accept` failed, usually for lack of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
+/// ALPN protocol of STUN and TURN over TLS (RFC 7443 §3).
+pub const TURN_ALPN: &[u8] = b"stun.turn";
+
 /// Send buffer of the kernel for each connection, in bytes. What waits there is late: a quarter of a
 /// second at 2 Mbit/s.
 const SEND_BUFFER_LEN: usize = 64 << 10;
@@ -63,7 +66,7 @@ const SEND_BUFFER_LEN: usize = 64 << 10;
 #[derive(Clone)]
 pub struct TurnServer(Arc<TurnContext>);
 
-/// What the TURN server needs of the rest of the program.
+/// Addresses, limits and counters that the TURN server shares with the rest of the program.
 pub struct TurnSetup {
     /// UDP addresses that the media sockets are bound to.
     pub media: Vec<SocketAddr>,

@@ -27,7 +27,7 @@ const PACKETS_MIN: u64 = 10;
 const STEADY_FOR: Duration = Duration::from_secs(8);
 const STEADY_RANGE: Duration = Duration::from_millis(15);
 
-/// Time within which the queue of other senders does not become empty.
+/// Shortest time in which a queue that other senders filled becomes empty.
 const GONE_AFTER: Duration = Duration::from_millis(400);
 
 /// How the competition has ended.
@@ -118,4 +118,21 @@ pub fn grown(rate: Bitrate, elapsed: Duration, round_trip: Duration) -> Bitrate 
     let round_trip = round_trip.max(ROUND_TRIP_MIN).as_millis();
     let growth = PACKET_BITS * 1_000 * elapsed.as_millis() / (round_trip * round_trip);
     Bitrate::from_bps(rate.as_bps() + u64::try_from(growth).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_that_is_soon_empty_was_not_filled_by_others() {
+        let began = Time::from_millis(1_000);
+        let empty = Duration::from_millis(30);
+        for (millis, ending) in [(399, Ending::Mistaken), (400, Ending::QueueEmpty)] {
+            let mut competition = Competition::begin(began, Duration::from_millis(200));
+            let now = began + Duration::from_millis(millis);
+            assert_eq!(competition.record_queue(now, empty * 2, empty), None);
+            assert_eq!(competition.record_queue(now, empty, empty), Some(ending));
+        }
+    }
 }

@@ -29,7 +29,7 @@ const MEASURED_WITHIN: Duration = Duration::from_millis(700);
 #[derive(Debug, Clone, Copy)]
 pub struct Episode {
     /// Time of the latest decrease.
-    pub decreased: Time,
+    decreased: Time,
     /// Time of the first decrease since the queue was last short.
     since: Time,
     /// Whether the queue is still not short.
@@ -63,6 +63,11 @@ impl Episode {
         if now.since(self.since) < MEASURED_WITHIN {
             self.carried = self.carried.min(carried);
         }
+    }
+
+    /// Returns whether the latest decrease was within this time.
+    pub fn has_decreased_within(&self, now: Time, time: Duration) -> bool {
+        now.since(self.decreased) < time
     }
 
     /// Records what arrived in the time `elapsed`. Less than at first has shortened the queue, if nobody else

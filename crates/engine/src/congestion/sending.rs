@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use watersmeet_wire::units::{Bitrate, Time};
 
-use super::episode::Episode;
 use super::pacer::PacingRate;
 use super::{BandwidthEstimator, LARGE_PACKET};
 
@@ -147,9 +146,10 @@ impl BandwidthEstimator {
 
     /// Returns whether what is lost is most likely what did not fit into the queue of the path.
     pub fn loses_by_overflow(&self, now: Time) -> bool {
-        let was_congested = |it: &Episode| now.since(it.decreased) < OVERFLOWED_FOR;
-        self.loss.inherent() < LOST_ANYHOW_MIN
-            && self.congestion.as_ref().is_some_and(was_congested)
+        let was_congested = self
+            .congestion
+            .is_some_and(|it| it.has_decreased_within(now, OVERFLOWED_FOR));
+        was_congested && self.loss.inherent() < LOST_ANYHOW_MIN
     }
 
     /// Returns for how long a queue has been standing; `None` when none is.

@@ -482,6 +482,19 @@ fn own_queue_is_not_taken_for_that_of_others() {
 }
 
 #[test]
+fn losses_soon_after_congestion_are_those_of_the_own_queue() {
+    let mut it = Loop::new(Link::of_kbps(2_500));
+    it.run(secs(10));
+    assert!(!it.estimator.loses_by_overflow(it.now));
+    it.link.capacity = Bitrate::from_kbps(250);
+    it.run(secs(2));
+    assert!(it.estimator.loses_by_overflow(it.now));
+    it.link.capacity = Bitrate::from_kbps(2_500);
+    it.run(secs(20));
+    assert!(!it.estimator.loses_by_overflow(it.now));
+}
+
+#[test]
 fn lost_feedback_does_not_look_like_a_narrow_path() {
     let mut it = Loop::new(Link {
         feedback_loss: 500,

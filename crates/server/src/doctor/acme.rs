@@ -9,7 +9,7 @@ use crate::config::Config;
 /// Subject of the findings.
 const ABOUT: &str = "certificate";
 
-/// What to do while validations fail.
+/// Remedy of failed validations.
 const FIX: &str = "Let the names of `domains` point to this machine, and open TCP port 443, or port 80, for \
     the internet;\na running server tries again by itself, and at once after SIGHUP";
 

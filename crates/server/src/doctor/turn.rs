@@ -50,7 +50,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Whether nobody listens on a port of the embedded server.
+/// Returns whether the port of a URL of the embedded server is free.
 fn is_free(config: &Config, url: &IceUrl) -> bool {
     let ips = config.turn_listen_ips();
     let address = ips.first().map(|ip| SocketAddr::new(*ip, url.port));

@@ -9,13 +9,11 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use watersmeet_net::udp::{UdpOptions, UdpSocket};
 
+use super::TURN_ALPN;
 use super::client::ClientSocket;
 use crate::app_error::AppError;
 use crate::config::Config;
 use crate::listeners::{self, BoundListener};
-
-/// Name of TURN in TLS connections of clients that state a protocol (RFC 7443).
-const ALPN: &[u8] = b"stun.turn";
 
 /// Bound ports of the TURN server.
 pub struct BoundTurnListeners {
@@ -87,6 +85,6 @@ fn bind_udp(config: &Config, address: SocketAddr) -> io::Result<ClientSocket> {
 /// Returns an acceptor with the certificate of another, which is loaded again with it.
 fn turn_acceptor(page: &TlsAcceptor) -> TlsAcceptor {
     let mut config = page.config().as_ref().clone();
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.alpn_protocols = vec![TURN_ALPN.to_vec()];
     TlsAcceptor::from(Arc::new(config))
 }

@@ -40,7 +40,7 @@ const ACME_IDENTIFIER: &str = "1.3.6.1.5.5.7.1.31";
 
 /// An authority that runs until it is stopped.
 pub struct Authority {
-    /// What survives a stop.
+    /// Accounts, orders and keys, which an authority that is started again still has.
     shared: Arc<Shared>,
     address: SocketAddr,
     serving: JoinHandle<()>,
