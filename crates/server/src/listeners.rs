@@ -3,15 +3,21 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 
 use crate::acme::AcmeCertificate;
 use crate::app_error::AppError;
 use crate::config::{Config, ListenerConfig};
+use crate::http::log_once::LogThrottle;
 use crate::http::tls::{self, ReloadingCertificate};
+
+/// Pause after `accept` failed, usually for lack of file descriptors.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Length of the kernel's queue of connections that wait to be accepted.
 const ACCEPT_BACKLOG: i32 = 1_024;
@@ -110,6 +116,25 @@ fn bind_redirect(config: &Config) -> Result<Vec<TcpListener>, AppError> {
         }
         Err(AppError::Listen { address, error, .. }) => Err(AppError::Redirect { address, error }),
         Err(error) => Err(error),
+    }
+}
+
+/// Accepts the next connection. Tries again after a failure, which `failures` lets be logged now and then.
+pub async fn accept(listener: &TcpListener, failures: &LogThrottle) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                if failures.is_due(Instant::now()) {
+                    tracing::warn!(
+                        %error,
+                        "connections cannot be accepted: if there are too many open files, raise \
+                         LimitNOFILE"
+                    );
+                }
+                sleep(ACCEPT_BACKOFF).await;
+            }
+        }
     }
 }
 

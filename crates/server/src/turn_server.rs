@@ -15,7 +15,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app_error::AppError;
@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::http::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::http::log_once::LogThrottle;
 use crate::http::rate_limit::RateLimiter;
-use crate::listeners::BoundListener;
+use crate::listeners::{BoundListener, accept};
 use authentication::Authenticator;
 use context::TurnContext;
 pub use metrics::TurnMetrics;
@@ -51,9 +51,6 @@ pub use listeners::BoundTurnListeners;
 
 /// Longest duration of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Pause after `accept` failed, usually for lack of file descriptors.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// ALPN protocol of STUN and TURN over TLS (RFC 7443 §3).
 pub const TURN_ALPN: &[u8] = b"stun.turn";
@@ -138,24 +135,11 @@ impl TurnServer {
     ) {
         let failures = LogThrottle::default();
         loop {
-            match listener.accept().await {
-                Ok((stream, client)) => {
-                    // A connection over the limit is closed.
-                    if let Some(permit) = connections.acquire(client.ip(), false) {
-                        let serving = self.clone().serve(stream, client, tls.clone(), permit);
-                        tokio::spawn(serving);
-                    }
-                }
-                Err(error) => {
-                    if failures.is_due(Instant::now()) {
-                        tracing::warn!(
-                            %error,
-                            "TURN connections cannot be accepted: if there are too many open files, \
-                             raise LimitNOFILE"
-                        );
-                    }
-                    sleep(ACCEPT_BACKOFF).await;
-                }
+            let (stream, client) = accept(&listener, &failures).await;
+            // A connection over the limit is closed.
+            if let Some(permit) = connections.acquire(client.ip(), false) {
+                let serving = self.clone().serve(stream, client, tls.clone(), permit);
+                tokio::spawn(serving);
             }
         }
     }

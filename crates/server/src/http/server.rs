@@ -19,7 +19,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower_service::Service;
@@ -33,6 +33,7 @@ use super::request_body;
 use super::requests_in_progress::RequestsInProgress;
 use super::site::SiteContext;
 use crate::config::Network;
+use crate::listeners::accept;
 use crate::origin::Authority;
 use crate::turn_server::{self, TurnServer};
 
@@ -62,9 +63,6 @@ const HEADER_FIELDS_MAX: usize = 64;
 /// Send buffer of the kernel for each connection, in bytes. By default it grows to 4 MiB for a
 /// client that does not read.
 const SEND_BUFFER_LEN: usize = 256 << 10;
-
-/// Pause after `accept` failed, usually for lack of file descriptors.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// Accepts and serves the connections of one listener.
 #[derive(Clone)]
@@ -125,23 +123,11 @@ impl HttpServer {
     pub async fn accept_from(self, listener: TcpListener) {
         let mut stop = self.stop.clone();
         loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+            let (stream, peer) = tokio::select! {
+                accepted = accept(&listener, &self.accept_failures) => accepted,
                 _ = stop.wait_for(|&stop| stop) => return,
             };
-            match accepted {
-                Ok((stream, peer)) => self.serve_or_drop(stream, peer),
-                Err(error) => {
-                    if self.accept_failures.is_due(Instant::now()) {
-                        tracing::warn!(
-                            %error,
-                            "connections cannot be accepted: if there are too many open files, raise \
-                             LimitNOFILE"
-                        );
-                    }
-                    sleep(ACCEPT_BACKOFF).await;
-                }
-            }
+            self.serve_or_drop(stream, peer);
         }
     }
 
