@@ -52,9 +52,6 @@ pub use listeners::BoundTurnListeners;
 /// Longest duration of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// ALPN protocol of STUN and TURN over TLS (RFC 7443 §3).
-pub const TURN_ALPN: &[u8] = b"stun.turn";
-
 /// Send buffer of the kernel for each connection, in bytes. What waits there is late: a quarter of a
 /// second at 2 Mbit/s.
 const SEND_BUFFER_LEN: usize = 64 << 10;

@@ -16,7 +16,6 @@ use watersmeet_engine::ufrag::shard_of_check;
 
 use crate::acme::ACME_TLS_ALPN;
 use crate::media_sockets::{ConnectionSender, MediaConnection};
-use crate::turn_server::TURN_ALPN;
 
 /// First byte of every TLS connection: a handshake record (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
@@ -29,6 +28,9 @@ const CHECK_LEN_MIN: u16 = 20;
 
 /// Bytes of the length before a frame (RFC 4571 §2).
 const LENGTH_LEN: usize = 2;
+
+/// ALPN protocol of STUN and TURN over TLS (RFC 7443 §3).
+pub const TURN_ALPN: &[u8] = b"stun.turn";
 
 /// Magic cookie of STUN messages, from their fifth byte on (RFC 8489 §5).
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];

@@ -14,10 +14,10 @@ use tokio_rustls::rustls::server::ResolvesServerCert;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use url::Url;
 
+use super::port_sharing::TURN_ALPN;
 use crate::acme::{ACME_TLS_ALPN, AcmeCertificate};
 use crate::config::ListenerConfig;
 use crate::ip_addresses;
-use crate::turn_server::TURN_ALPN;
 use certificate_files::CertificateFiles;
 use current_certificate::CurrentCertificate;
 pub use error::TlsError;

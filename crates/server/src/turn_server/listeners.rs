@@ -9,10 +9,10 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use watersmeet_net::udp::{UdpOptions, UdpSocket};
 
-use super::TURN_ALPN;
 use super::client::ClientSocket;
 use crate::app_error::AppError;
 use crate::config::Config;
+use crate::http::port_sharing::TURN_ALPN;
 use crate::listeners::{self, BoundListener};
 
 /// Bound ports of the TURN server.
