@@ -1,6 +1,6 @@
 /**
- * A viewer in Chromium on lines that change: what the server offers to the line, what is seen and heard.
- * One row for each phase of a line. `LINES=dip` runs the lines whose names contain that.
+ * A viewer in Chromium on lines that change, or with a publisher on one: what is offered to the line, what is seen and
+ * heard. One row for each phase of a line. `LINES=dip` runs the lines whose names contain that.
  */
 import { test } from '../tests/callFixture';
 import { readPageReports } from '../tests/lineQuality';
@@ -8,8 +8,8 @@ import { BASE, formatOffered, linesNamed, measureLine, type PhaseResult } from '
 
 const HEAD = 'line | most offered after 1 s | video | concealed | frozen | longest pause | frames | at the end | best';
 
-for (const [name, phases] of linesNamed(process.env.LINES ?? '')) {
-  test(name, async ({ call }) => {
+for (const line of linesNamed(process.env.LINES ?? '', ['down', 'up'])) {
+  test(line.name, async ({ call }) => {
     test.setTimeout(300_000);
     const [up, down] = await call.startServerBehindRelays(2);
     if (!up || !down) throw new Error('two relays were not started');
@@ -22,8 +22,8 @@ for (const [name, phases] of linesNamed(process.env.LINES ?? '')) {
     });
     await ben.turnCameraOff();
     await ben.expectVideoFrom(ana);
-    const results = await measureLine(() => readPageReports(ben, ana), down, phases);
-    console.log(`\n${name}\n${HEAD}\n${results.map(formatRow).join('\n')}`);
+    const results = await measureLine(() => readPageReports(ben, ana), { up, down }[line.direction], line);
+    console.log(`\n${line.name}\n${HEAD}\n${results.map(formatRow).join('\n')}`);
   });
 }
 

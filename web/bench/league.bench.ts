@@ -10,7 +10,7 @@ import { test } from '../tests/dialects/clientFixture';
 import { startLeagueCall, type Browsers } from './leagueCall';
 import { parseServers, type LeagueServer } from './leagueServers';
 import { formatTable, type LeagueResult } from './leagueTable';
-import { BASE, linesNamed, measureLine, totalSeconds, type Phase } from './lines';
+import { BASE, linesNamed, measureLine, totalSeconds, type Line } from './lines';
 import { ViewerLine } from './viewerLine';
 
 /** Time for starting and ending a call, in addition to its trace. */
@@ -20,15 +20,15 @@ test('league', async ({ bundles, call }) => {
   const lines = linesNamed(process.env.LINES ?? '');
   const servers = parseServers(process.env.SERVERS ?? '');
   if (servers.length === 0) servers.push(...(await startOwnServer(call)));
-  const seconds = lines.reduce((sum, [, phases]) => sum + totalSeconds(phases), 0);
+  const seconds = lines.reduce((sum, { phases }) => sum + totalSeconds(phases), 0);
   test.setTimeout(servers.length * (seconds * 1_000 + lines.length * CALL_MS_MAX));
   const participants = { browser: await call.browser('chromium'), bundles, call };
   const results: LeagueResult[] = [];
-  for (const [line, phases] of lines) {
+  for (const line of lines) {
     // All servers on one line before the next: what else the machine does concerns them alike.
     for (const server of servers) {
-      results.push(await measure(participants, server, line, phases));
-      console.log(`${line}: ${server.name} ${results.at(-1)?.failure ?? 'measured'}`);
+      results.push(await measure(participants, server, line));
+      console.log(`${line.name}: ${server.name} ${results.at(-1)?.failure ?? 'measured'}`);
     }
   }
   console.log(`\n${formatTable(results)}`);
@@ -46,24 +46,19 @@ async function startOwnServer(call: Call): Promise<LeagueServer[]> {
 }
 
 /** Measures one server on one line. What goes wrong is a result. */
-async function measure(
-  participants: Browsers,
-  server: LeagueServer,
-  line: string,
-  phases: Phase[],
-): Promise<LeagueResult> {
+async function measure(participants: Browsers, server: LeagueServer, line: Line): Promise<LeagueResult> {
   const viewerLine = new ViewerLine(`both ${BASE}`);
   try {
     const running = await startLeagueCall(participants, server, viewerLine);
     try {
-      return { server: server.name, line, phases: await measureLine(running.readReports, await viewerLine.relay(), phases) };
+      return { server: server.name, line: line.name, phases: await measureLine(running.readReports, await viewerLine.relay(), line) };
     } finally {
       await running.close();
     }
   } catch (error) {
     // The further lines are where in a page or a bundle it happened.
     const [failure = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-    return { server: server.name, line, phases: [], failure };
+    return { server: server.name, line: line.name, phases: [], failure };
   } finally {
     await viewerLine.stop();
   }

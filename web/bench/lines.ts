@@ -79,10 +79,28 @@ const LINES: Record<string, Phase[]> = {
   ],
 };
 
-/** Returns the lines whose names contain this text, with their names. */
-export function linesNamed(text: string): [string, Phase[]][] {
-  const lines = Object.entries(LINES).filter(([name]) => name.includes(text));
-  if (lines.length === 0) throw new Error(`no line is named like "${text}": ${Object.keys(LINES).join(', ')}`);
+/** Traces of a publisher's line. */
+const PUBLISHER_LINES: Record<string, Phase[]> = {
+  'slow publisher': [
+    clean(5),
+    { name: '0.4 Mbit/s up', seconds: 30, kbps: 400, commands: [`up ${BASE} rate=400000`] },
+    clean(15),
+  ],
+};
+
+/** A line with its name, and the direction of media on it: down to a viewer, up from a publisher. */
+export interface Line {
+  name: string;
+  phases: Phase[];
+  direction: 'up' | 'down';
+}
+
+/** Returns the lines whose names contain this text: of viewers, and with `up` of publishers. */
+export function linesNamed(text: string, directions: Line['direction'][] = ['down']): Line[] {
+  const all = { down: LINES, up: PUBLISHER_LINES };
+  const known = directions.flatMap((direction) => Object.entries(all[direction]).map(([name, phases]) => ({ name, phases, direction })));
+  const lines = known.filter(({ name }) => name.includes(text));
+  if (lines.length === 0) throw new Error(`no line is named like "${text}": ${known.map(({ name }) => name).join(', ')}`);
   return lines;
 }
 
@@ -90,10 +108,10 @@ export function totalSeconds(phases: Phase[]): number {
   return phases.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
-/** Lets a viewer's line go through its phases; returns what the viewer received in each. */
-export async function measureLine(readReports: ReadReports, relay: Relay, phases: Phase[]): Promise<PhaseResult[]> {
+/** Lets a line go through its phases; returns what the viewer received in each. */
+export async function measureLine(readReports: ReadReports, relay: Relay, { phases, direction }: Line): Promise<PhaseResult[]> {
   await sleep(SETTLE_MS);
-  const recording = recordLine(readReports, relay, totalSeconds(phases) + 1);
+  const recording = recordLine(readReports, relay, totalSeconds(phases) + 1, direction);
   const started = Date.now();
   const starts: number[] = [];
   for (const { seconds, commands } of phases) {

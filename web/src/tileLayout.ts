@@ -57,7 +57,7 @@ const ASPECT_MIN_SINGLE = 1 / 2;
 /** A viewport is small, as that of a phone, when its shorter side is below this. */
 const SMALL_SIDE_MAX = 600;
 /** Smallest tiles of a grid in which faces can be read. A phone is held closer. */
-const TILE_MIN: Size = { width: 220, height: 124 };
+const TILE_MIN: Size = { width: 256, height: 144 };
 const TILE_MIN_SMALL: Size = { width: 160, height: 100 };
 /** More videos at a time take a device to its limits. */
 const PAGE_TILES_MAX = 25;

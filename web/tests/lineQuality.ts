@@ -27,7 +27,7 @@ export interface ReceiverCounters {
 export interface LineSample extends ReceiverCounters {
   /** Time in ms since the start of the recording. */
   atMs: number;
-  /** Bytes that the server has offered to the line. */
+  /** Bytes that were offered to the line. */
   offeredBytes: number;
 }
 
@@ -68,8 +68,13 @@ export function sumReports(reports: InboundReport[]): ReceiverCounters {
   return result;
 }
 
-/** Records samples until the time is over. */
-export async function recordLine(readReports: ReadReports, relay: Relay, seconds: number): Promise<LineSample[]> {
+/** Records samples until the time is over. What is offered to the line counts in one direction. */
+export async function recordLine(
+  readReports: ReadReports,
+  relay: Pick<Relay, 'counts'>,
+  seconds: number,
+  direction: 'up' | 'down' = 'down',
+): Promise<LineSample[]> {
   const samples: LineSample[] = [];
   const started = Date.now();
   let last = sumReports(await readReports());
@@ -77,7 +82,7 @@ export async function recordLine(readReports: ReadReports, relay: Relay, seconds
     const counters = sumReports(await readReports());
     // While a picture is withheld its element is gone; the counters of before still hold.
     if (counters.framesDecoded > 0 || counters.played > 0) last = counters;
-    const offeredBytes = (await relay.counts()).down.bytes;
+    const offeredBytes = (await relay.counts())[direction].bytes;
     samples.push({ atMs: Date.now() - started, offeredBytes, ...last });
     await sleep(SAMPLE_MS);
   }

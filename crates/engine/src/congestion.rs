@@ -438,6 +438,9 @@ impl BandwidthEstimator {
         // A probe forms a queue of its own that soon is gone.
         let is_probed = now.since(self.prober.last_sent()) < self.round_trip + PROBE_ECHO;
         let is_queued = is_growing || queue > self.queue_max();
+        if let Some(congestion) = &mut self.congestion {
+            congestion.observe(latest);
+        }
         if is_long || is_queued && !is_probed {
             self.loss.ignore_until(now);
             self.decrease(now, queue.max(latest));
@@ -467,10 +470,11 @@ impl BandwidthEstimator {
     /// Lowers the estimate because of a queue, at most once in a round-trip time.
     fn decrease(&mut self, now: Time, queue: Duration) {
         let interval = self.round_trip.min(Duration::from_secs(1)) + Duration::from_millis(100);
-        let former = self.congestion;
-        if former.is_some_and(|it| it.has_decreased_within(now, interval)) {
+        let needs_decrease = |it: &mut Episode| it.needs_decrease(now, interval, queue);
+        if !self.congestion.as_mut().is_none_or(needs_decrease) {
             return;
         }
+        let former = self.congestion;
         let standing = former.filter(|former| former.is_queue_standing);
         let busy = self.busy.get(self.queue.base());
         let arrived = self.arrived();
@@ -507,10 +511,11 @@ impl BandwidthEstimator {
     /// Forgets one that is not.
     fn is_queue_left(&mut self, now: Time, queue: Duration) -> bool {
         let is_short = queue * 2 < self.queue_max();
+        let through = self.through();
         let Some(congestion) = &mut self.congestion else {
             return false;
         };
-        congestion.record_queue(queue, is_short);
+        congestion.record_queue(queue, is_short, through);
         let congestion = *congestion;
         self.is_filled_by_others(now, queue, &congestion)
     }

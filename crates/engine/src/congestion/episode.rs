@@ -15,6 +15,9 @@ const FRUITLESS_EXPECTED_AFTER: Duration = Duration::from_millis(500);
 const FREED_PERCENT: u64 = 25;
 const FREED_MIN: u64 = 24_000;
 
+/// Length of a queue that empties by itself, in percent of the longest since it was last judged.
+const DRAINING_PERCENT: u32 = 50;
+
 /// Length of a queue that has become much shorter, in percent of the longest.
 const SHORTENED_PERCENT: u32 = 60;
 
@@ -30,6 +33,10 @@ const MEASURED_WITHIN: Duration = Duration::from_millis(700);
 pub struct Episode {
     /// Time of the latest decrease.
     decreased: Time,
+    /// Time of the latest decrease, or at which none was needed because the queue became shorter.
+    judged: Time,
+    /// Longest queue since that time.
+    judged_queue: Duration,
     /// Time of the first decrease since the queue was last short.
     since: Time,
     /// Whether the queue is still not short.
@@ -48,6 +55,8 @@ impl Episode {
     pub const fn begin(now: Time, queue: Duration, carried: Bitrate) -> Self {
         Self {
             decreased: now,
+            judged: now,
+            judged_queue: queue,
             since: now,
             is_queue_standing: true,
             queue,
@@ -59,10 +68,34 @@ impl Episode {
     /// Records one more decrease.
     pub fn decrease(&mut self, now: Time, queue: Duration, carried: Bitrate) {
         self.decreased = now;
+        self.judge(now, queue);
         self.queue = self.queue.max(queue);
         if now.since(self.since) < MEASURED_WITHIN {
             self.carried = self.carried.min(carried);
         }
+    }
+
+    /// Records the length of the queue, whether or not it calls for a decrease.
+    pub fn observe(&mut self, queue: Duration) {
+        self.judged_queue = self.judged_queue.max(queue);
+    }
+
+    /// Returns whether `queue` calls for one more decrease: not sooner after the latest than `interval`, and not while
+    /// the queue becomes shorter by itself, because less is sent than the path carries.
+    pub fn needs_decrease(&mut self, now: Time, interval: Duration, queue: Duration) -> bool {
+        if now.since(self.judged) < interval {
+            return false;
+        }
+        let is_draining = queue * 100 < self.judged_queue * DRAINING_PERCENT;
+        if self.is_queue_standing && is_draining {
+            self.judge(now, queue);
+            return false;
+        }
+        true
+    }
+
+    fn judge(&mut self, now: Time, queue: Duration) {
+        (self.judged, self.judged_queue) = (now, queue);
     }
 
     /// Returns whether the latest decrease was within this time.
@@ -78,11 +111,12 @@ impl Episode {
         self.freed = (self.freed + bits(self.carried)).saturating_sub(bits(arrived));
     }
 
-    /// Records the length of the queue when it calls for no decrease. One that has become much shorter was one's own:
-    /// what was sent less until then has had its effect.
-    pub fn record_queue(&mut self, queue: Duration, is_short: bool) {
+    /// Records the length of the queue when it calls for no decrease, and what arrives through it. One that has become
+    /// much shorter was one's own: what was sent less until then has had its effect, and from now on counts what is
+    /// less than now.
+    pub fn record_queue(&mut self, queue: Duration, is_short: bool, arrived: Bitrate) {
         if queue * 100 < self.queue * SHORTENED_PERCENT {
-            (self.queue, self.freed) = (queue, 0);
+            (self.queue, self.freed, self.carried) = (queue, 0, arrived);
         }
         self.queue = self.queue.max(queue);
         self.is_queue_standing &= !is_short;
@@ -176,9 +210,15 @@ mod tests {
     #[test]
     fn queue_that_was_shorter_in_between_is_the_own() {
         let (now, mut episode) = episode(600, 400);
-        episode.record_queue(QUEUE / 2, false);
-        episode.record_queue(QUEUE, false);
+        let arrived = Bitrate::from_kbps(400);
+        episode.record_queue(QUEUE / 2, false, arrived);
+        episode.record_queue(QUEUE, false, arrived);
         assert!(!episode.is_fruitless(now, QUEUE, false));
+        episode.record_arrived(Duration::from_secs(2), arrived);
+        let later = now + Duration::from_secs(2);
+        assert!(!episode.is_fruitless(later, QUEUE, false));
+        episode.record_arrived(Duration::from_secs(2), Bitrate::from_kbps(200));
+        assert!(episode.is_fruitless(later, QUEUE, false));
     }
 
     #[test]
@@ -193,10 +233,22 @@ mod tests {
     }
 
     #[test]
+    fn queue_that_becomes_shorter_needs_no_decrease_but_one_that_then_stays_does() {
+        let start = Time::from_millis(1_000);
+        let mut episode = Episode::begin(start, QUEUE, Bitrate::from_kbps(240));
+        episode.observe(QUEUE * 3);
+        let interval = Duration::from_millis(200);
+        assert!(!episode.needs_decrease(start + interval, interval, QUEUE));
+        assert!(!episode.needs_decrease(start + interval * 3 / 2, interval, QUEUE));
+        assert!(episode.needs_decrease(start + interval * 2, interval, QUEUE));
+    }
+
+    #[test]
     fn short_queue_ends_the_episode() {
         let (now, mut episode) = episode(600, 400);
-        episode.record_queue(Duration::from_millis(10), true);
-        episode.record_queue(QUEUE, false);
+        let arrived = Bitrate::from_kbps(400);
+        episode.record_queue(Duration::from_millis(10), true, arrived);
+        episode.record_queue(QUEUE, false, arrived);
         assert!(!episode.is_fruitless(now, QUEUE, true));
     }
 }

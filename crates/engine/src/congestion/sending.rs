@@ -7,6 +7,9 @@ use watersmeet_wire::units::{Bitrate, Time};
 use super::pacer::PacingRate;
 use super::{BandwidthEstimator, LARGE_PACKET};
 
+/// Queueing delay with which audio that is sent again comes too late.
+const QUEUE_LATE: Duration = Duration::from_millis(150);
+
 /// Queue that the bytes on the way may form, besides what the round-trip time accounts for: soon after
 /// congestion, without it, where six lost reports in a row must not stop the picture, and while a queue
 /// stands that has to drain.
@@ -50,6 +53,12 @@ const OVERFLOWED_FOR: Duration = Duration::from_secs(15);
 const LOST_ANYHOW_MIN: u64 = 15;
 
 impl BandwidthEstimator {
+    /// Returns whether the own queue is so long that audio which is sent again comes too late to be heard, and only
+    /// makes more packets not fit into it.
+    pub fn has_long_queue(&self) -> bool {
+        self.competition.is_none() && self.queue.latest() > QUEUE_LATE
+    }
+
     /// Records a packet with a transport-wide sequence number, that leaves at `departure`.
     pub fn record_sent(&mut self, now: Time, departure: Time, seq: u16, len: usize) {
         self.first_sent.get_or_insert(now);

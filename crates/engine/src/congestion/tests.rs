@@ -482,6 +482,18 @@ fn own_queue_is_not_taken_for_that_of_others() {
 }
 
 #[test]
+fn audio_is_not_sent_again_into_a_long_queue_of_the_own() {
+    let mut it = Loop::new(Link::of_kbps(2_500));
+    it.run(secs(10));
+    assert!(!it.estimator.has_long_queue());
+    it.link.capacity = Bitrate::from_kbps(250);
+    it.run(Duration::from_millis(600));
+    assert!(it.estimator.has_long_queue());
+    it.run(secs(10));
+    assert!(!it.estimator.has_long_queue());
+}
+
+#[test]
 fn losses_soon_after_congestion_are_those_of_the_own_queue() {
     let mut it = Loop::new(Link::of_kbps(2_500));
     it.run(secs(10));

@@ -290,10 +290,17 @@ impl Outbound {
     }
 
     /// Takes a packet of `len` bytes from the budget of retransmissions. Returns false when that does
-    /// not suffice.
+    /// not suffice, or the packet would come too late.
     pub fn grants_retransmission(&mut self, now: Time, importance: Importance, len: usize) -> bool {
         let traffic = &mut self.traffic;
         let bandwidth = self.bandwidth.as_mut();
+        let has_long_queue = bandwidth
+            .as_ref()
+            .is_some_and(|it| it.estimator.has_long_queue());
+        if importance == Importance::Audio && has_long_queue {
+            traffic.retransmissions_refused += 1;
+            return false;
+        }
         let estimated = bandwidth.and_then(|it| Some((it.estimator.estimate(now)?, it)));
         let sent = match estimated {
             Some((estimate, bandwidth)) => MediaSent {
