@@ -66,6 +66,14 @@ export class NetworkNamespace {
     this.hasFirewall = true;
   }
 
+  /** Loses this share of the packets that come to the device, from now on. */
+  loseArrivals(share: number): void {
+    const rules = (...args: string[]) => execFileSync('ip', ['netns', 'exec', NAME, 'iptables', ...args]);
+    rules('-F', 'INPUT');
+    const random = ['-m', 'statistic', '--mode', 'random', '--probability', String(share)];
+    rules('-A', 'INPUT', '-i', DEVICE_END, ...random, '-j', 'DROP');
+  }
+
   /** Launches Chromium with these arguments on the device. */
   launchChromium(cameraFps: number, args: string[]): Promise<Browser> {
     const script = join(this.folder, 'chromium');
