@@ -8,11 +8,11 @@ const LOWEST_SHARP = 0.72;
 const SHARP = 1.12;
 
 /**
- * Videos that are shown at a time from which the lowest layer is enough up to its own height: nobody looks at one of
- * so many for long, and the next layer of all would take three times the bitrate and the time to decode.
+ * Videos that are shown at a time from which the lowest layer is enough up to a little more than its own height: nobody
+ * looks at one of so many for long, and the next layer of all would take four times the bitrate and the time to decode.
  */
-export const MANY_VIDEOS = 12;
-const LOWEST_SHARP_AMONG_MANY = 1;
+export const MANY_VIDEOS = 10;
+const LOWEST_SHARP_AMONG_MANY = 1.15;
 
 /**
  * Returns the lowest of `layers` layers that looks sharp at this height in device pixels, among this number of videos.
