@@ -3,48 +3,25 @@
  * Prints the pages, the layers that are asked for, what is received, and the long tasks of the page. `PEERS=24`
  * sets the number of peers, `SECONDS=20` the time that is measured, `PROFILE=FILE` writes a CPU profile for DevTools.
  */
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from '../tests/callFixture';
 import { recordSent } from '../tests/sharing';
 import { sleep } from '../tests/server';
+import { API_KEY, roomOfPeers, startPeers } from './loadPeers';
 
 const PEERS = Number(process.env.PEERS ?? 24);
 const SECONDS = Number(process.env.SECONDS ?? 20);
-const GENERATOR = process.env.WATERSMEET_LOAD_BIN ?? fileURLToPath(new URL('../../target/release/watersmeet-load', import.meta.url));
 /** Best layer of a peer's camera, in kbit/s, and the rate at which peers join. */
 const VIDEO_KBPS = 1_200;
 const JOINS_PER_SECOND = 2;
 /** Time in which the videos of the last peers start, before the call is measured. */
 const SETTLING_MS = 4_000;
 
-/** Key by which the bench reads the name of the peers' room. */
-const API_KEY = 'large-call-bench-key-0123456789abcdef';
-
 declare global {
   interface Window {
     /** Durations in ms of the tasks of more than 50 ms. */
     longTasks: number[];
   }
-}
-
-/** Starts peers that join, send for as long as the measurement lasts, and end with the returned function. */
-function startPeers(url: string): () => void {
-  const options = ['--profile', 'webinar', '--publishers', String(PEERS), '--subscribers', '0', '--simulcast'];
-  const rates = ['--video-kbps', String(VIDEO_KBPS), '--join-rate', String(JOINS_PER_SECOND), '--seconds', '600'];
-  const child = spawn(GENERATOR, ['--url', url.replace('http', 'ws'), ...options, ...rates], { stdio: 'ignore' });
-  return () => void child.kill();
-}
-
-/** Returns the name of the peers' room. */
-async function roomOf(url: string): Promise<string> {
-  const names = async () => {
-    const { rooms } = (await (await fetch(`${url}/api/rooms`, { headers: { authorization: `Bearer ${API_KEY}` } })).json()) as { rooms: { roomId: string }[] };
-    return rooms.map(({ roomId }) => roomId);
-  };
-  await expect.poll(names, { timeout: 20_000 }).toHaveLength(1);
-  return (await names())[0] ?? '';
 }
 
 function quantile(values: number[], share: number): number {
@@ -55,9 +32,10 @@ function quantile(values: number[], share: number): number {
 test(`one page among ${PEERS} peers`, async ({ call }) => {
   test.setTimeout(240_000);
   const server = await call.startServer({ API_KEY });
-  const stopPeers = startPeers(server.url);
+  const cameras = ['--publishers', String(PEERS), '--subscribers', '0', '--simulcast', '--video-kbps', String(VIDEO_KBPS)];
+  const stopPeers = startPeers(server.url, JOINS_PER_SECOND, cameras);
   try {
-    const room = await roomOf(server.url);
+    const room = await roomOfPeers(server.url);
     const ana = await call.open('ana', { room, viewport: { width: 1_280, height: 800 } });
     const { page } = ana;
     const sent = recordSent(page);
