@@ -22,6 +22,7 @@ pub use self::conversation::{
     Author, Caption, CaptionRequest, ChatMessage, ChatPolicy, ChatRequest, ConversationSnapshot,
     PollRequest, PollState, REACTIONS, RaisedHand, ReadMessage,
 };
+pub(crate) use self::ids::random_id;
 pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
 pub use self::notice::{Applicant, Notice, RemovalReason, overall_score};

@@ -32,9 +32,7 @@ impl Borrow<str> for PeerId {
 impl PeerId {
     /// Generates a random id that starts with `prefix`.
     pub fn generate(rng: &mut Rng, prefix: &str) -> Self {
-        let mut bytes = [0; 16];
-        rand_chacha::rand_core::Rng::fill_bytes(rng, &mut bytes);
-        Self(format!("{prefix}{:032x}", u128::from_le_bytes(bytes)).into())
+        Self(random_id(rng, prefix))
     }
 
     /// Returns the id of the user whom a token names.
@@ -52,4 +50,11 @@ impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Returns an id of 128 random bits that starts with `prefix`.
+pub(crate) fn random_id(rng: &mut Rng, prefix: &str) -> Arc<str> {
+    let mut bytes = [0; 16];
+    rand_chacha::rand_core::Rng::fill_bytes(rng, &mut bytes);
+    format!("{prefix}{:032x}", u128::from_le_bytes(bytes)).into()
 }
