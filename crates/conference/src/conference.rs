@@ -89,7 +89,9 @@ use crate::access::Grant;
 use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
 use crate::connect_request::{ConnectRequest, DialectKind};
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext};
-use crate::message::{CommandToken, Notice, Policy, Refusal, Reply, Request, SessionId, ShardId};
+use crate::message::{
+    CommandToken, Notice, Policy, Refusal, Reply, Request, SessionId, ShardId, event_rng,
+};
 use crate::room_event::DepartureReason;
 use crate::session::{Session, WaitingRequest};
 
@@ -150,7 +152,7 @@ impl Conference {
             placement: Placement::new(config.shards, config.spread_above_permille),
             config,
             now: Time::ZERO,
-            event_rng: room_events::event_rng(&rng),
+            event_rng: event_rng(&rng),
             rng,
             sessions: Sessions::default(),
             rooms: Rooms::default(),
