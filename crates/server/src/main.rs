@@ -19,6 +19,7 @@ mod health_command;
 mod heartbeat;
 mod host_names;
 mod http;
+mod https_client;
 mod hub;
 mod ice_url;
 mod ip_addresses;
@@ -40,6 +41,7 @@ mod state_directory;
 mod turn_server;
 mod turn_urls;
 mod watchdog;
+mod webhooks;
 
 use app_error::EXIT_CONFIG;
 use config::{Flags, Loaded, Task};

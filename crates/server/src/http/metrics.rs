@@ -21,6 +21,7 @@ use conference::ConferenceCollector;
 use http::HttpCollector;
 use process::ProcessCollector;
 use turn::TurnCollector;
+use webhooks::WebhookCollector;
 use workers::WorkerCollector;
 
 mod classic_format;
@@ -29,6 +30,7 @@ mod encoder;
 mod http;
 mod process;
 mod turn;
+mod webhooks;
 mod workers;
 
 /// Prefix of metric names.
@@ -80,6 +82,7 @@ async fn collect(site: &SiteContext) -> Option<String> {
     registry.register_collector(Box::new(workers));
     registry.register_collector(Box::new(HttpCollector::collect(site)));
     registry.register_collector(Box::new(TurnCollector::new(site)));
+    registry.register_collector(Box::new(WebhookCollector::collect(site)));
     registry.register(
         "http_requests",
         "HTTP requests by method, route and response status",

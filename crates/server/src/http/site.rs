@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::extract::Request;
 use watersmeet_conference::access::TokenKeys;
@@ -27,6 +27,7 @@ use crate::heartbeat::Heartbeat;
 use crate::hub::HubHandle;
 use crate::shard_metrics::SharedMetrics;
 use crate::turn_server::TurnMetrics;
+use crate::webhooks::{EventQueue, Webhooks};
 
 /// State of the handlers of one listener.
 #[derive(Debug, Clone)]
@@ -67,6 +68,10 @@ pub struct SiteContext {
     pub request_metrics: Arc<RequestMetrics>,
     /// Metrics of the embedded TURN server.
     pub turn_metrics: Arc<TurnMetrics>,
+    /// Queues of the webhooks, in the order of the configuration.
+    pub webhook_queues: Arc<[Arc<EventQueue>]>,
+    /// Number of events of rooms that parts of the program have lost.
+    pub room_events_lost: Arc<AtomicU64>,
     /// Pseudonyms of rooms on public pages.
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
@@ -96,6 +101,8 @@ impl SiteContext {
             api: Arc::new(ApiContext::new(config, keys)),
             request_metrics: Arc::default(),
             turn_metrics: Arc::default(),
+            webhook_queues: Arc::default(),
+            room_events_lost: Arc::default(),
             pseudonyms: Arc::new(RoomPseudonyms::generate()?),
             origins: Arc::new(AllowedOrigins::new(config)),
             names: Arc::new(KnownNames::new(config)),
@@ -114,6 +121,16 @@ impl SiteContext {
             mounts: Arc::default(),
             is_shutting_down: Arc::default(),
         })
+    }
+
+    /// Returns the state with the webhooks that its metrics are about.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: &Webhooks) -> Self {
+        Self {
+            webhook_queues: webhooks.queues().into(),
+            room_events_lost: webhooks.events_lost(),
+            ..self
+        }
     }
 
     /// Records that the program is about to end: it is not ready any more.
