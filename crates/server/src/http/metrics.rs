@@ -17,6 +17,7 @@ use super::client_address::PeerAddress;
 use super::forwarded;
 use super::json_response::ApiError;
 use super::site::SiteContext;
+use capacity::CapacityCollector;
 use conference::ConferenceCollector;
 use http::HttpCollector;
 use process::ProcessCollector;
@@ -24,6 +25,7 @@ use turn::TurnCollector;
 use webhooks::WebhookCollector;
 use workers::WorkerCollector;
 
+mod capacity;
 mod classic_format;
 mod conference;
 mod encoder;
@@ -77,6 +79,8 @@ async fn collect(site: &SiteContext) -> Option<String> {
     let workers = WorkerCollector::collect(&site.shard_metrics, &site.heartbeats);
     let mut registry = Registry::with_prefix(PREFIX);
     if let Some(gauges) = gauges {
+        let capacity = site.capacity(&gauges);
+        registry.register_collector(Box::new(CapacityCollector(capacity)));
         registry.register_collector(Box::new(ConferenceCollector { gauges }));
     }
     registry.register_collector(Box::new(workers));

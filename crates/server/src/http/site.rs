@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::extract::Request;
 use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::{ConferenceGauges, ConferenceLimits};
 
 use super::api_context::ApiContext;
 use super::base_path::BasePath;
@@ -21,10 +22,12 @@ use super::request_metrics::RequestMetrics;
 use super::room_pseudonyms::RoomPseudonyms;
 use super::site_folder::SiteFolder;
 use super::stats_cache::StatsCache;
+use crate::capacity::Capacity;
 use crate::clock::Clock;
 use crate::config::{Config, ListenerConfig, Mount, Network, PrivateFiles};
 use crate::heartbeat::Heartbeat;
 use crate::hub::HubHandle;
+use crate::process_metrics;
 use crate::shard_metrics::SharedMetrics;
 use crate::turn_server::TurnMetrics;
 use crate::webhooks::{EventQueue, Webhooks};
@@ -68,6 +71,8 @@ pub struct SiteContext {
     pub request_metrics: Arc<RequestMetrics>,
     /// Metrics of the embedded TURN server.
     pub turn_metrics: Arc<TurnMetrics>,
+    /// Upper bounds of connections and rooms.
+    caps: Arc<ConferenceLimits>,
     /// Queues of the webhooks, in the order of the configuration.
     pub webhook_queues: Arc<[Arc<EventQueue>]>,
     /// Number of events of rooms that parts of the program have lost.
@@ -101,6 +106,7 @@ impl SiteContext {
             api: Arc::new(ApiContext::new(config, keys)),
             request_metrics: Arc::default(),
             turn_metrics: Arc::default(),
+            caps: Arc::new(config.caps.clone()),
             webhook_queues: Arc::default(),
             room_events_lost: Arc::default(),
             pseudonyms: Arc::new(RoomPseudonyms::generate()?),
@@ -121,6 +127,12 @@ impl SiteContext {
             mounts: Arc::default(),
             is_shutting_down: Arc::default(),
         })
+    }
+
+    /// Returns how full the server is. `gauges` are those of its conference.
+    pub fn capacity(&self, gauges: &ConferenceGauges) -> Capacity {
+        let shards: Vec<_> = self.shard_metrics.iter().map(SharedMetrics::read).collect();
+        Capacity::new(&shards, gauges, &self.caps, process_metrics::read())
     }
 
     /// Returns the state with the webhooks that its metrics are about.

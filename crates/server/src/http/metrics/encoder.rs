@@ -6,6 +6,9 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncod
 use prometheus_client::metrics::MetricType;
 use watersmeet_wire::units::Histogram;
 
+/// Labels of a metric that has none.
+pub const NO_LABELS: [(&str, &str); 0] = [];
+
 /// Encodes metric families.
 pub struct FamilyEncoder<'a>(DescriptorEncoder<'a>);
 
@@ -118,6 +121,14 @@ impl Family<'_> {
     /// # Errors
     /// The text cannot be written.
     pub fn gauge_seconds(&mut self, labels: &impl EncodeLabelSet, value: f64) -> fmt::Result {
+        self.0.encode_family(labels)?.encode_gauge(&value)
+    }
+
+    /// Writes a gauge of a share.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn gauge_ratio(&mut self, labels: &impl EncodeLabelSet, value: f64) -> fmt::Result {
         self.0.encode_family(labels)?.encode_gauge(&value)
     }
 
