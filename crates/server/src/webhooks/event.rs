@@ -83,7 +83,7 @@ struct ParticipantInfo<'a> {
     joined_at_ms: String,
     /// What it may do.
     permission: ParticipantPermission,
-    /// Role and dialect.
+    /// Role and dialect, and why it left in our own words.
     attributes: BTreeMap<&'static str, &'static str>,
     /// Why it left.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -218,7 +218,10 @@ fn participant_info(
             can_subscribe: true,
             can_publish: record.role != Role::Viewer,
         },
-        attributes: BTreeMap::from([("role", role), ("dialect", record.dialect)]),
+        attributes: [("role", role), ("dialect", record.dialect)]
+            .into_iter()
+            .chain(left.map(|it| ("reason", it.as_str())))
+            .collect(),
         disconnect_reason: left.map(disconnect_reason),
     }
 }
@@ -227,8 +230,8 @@ fn participant_info(
 const fn disconnect_reason(reason: DepartureReason) -> &'static str {
     match reason {
         DepartureReason::Left => "CLIENT_INITIATED",
-        DepartureReason::ConnectionLost => "CONNECTION_TIMEOUT",
-        DepartureReason::Disconnected => "SIGNAL_CLOSE",
+        DepartureReason::ConnectionLost => "SIGNAL_CLOSE",
+        DepartureReason::Disconnected => "UNKNOWN_REASON",
         DepartureReason::Removed => "PARTICIPANT_REMOVED",
         DepartureReason::Replaced => "DUPLICATE_IDENTITY",
         DepartureReason::Ended | DepartureReason::RoomClosed => "ROOM_DELETED",

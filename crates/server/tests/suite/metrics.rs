@@ -88,6 +88,13 @@ async fn metrics_change_during_a_call() {
     );
     wait_for(
         &program,
+        "watersmeet_capacity_part_ratio",
+        &[("part", "handshakes")],
+        0.001,
+    );
+    wait_for(&program, "watersmeet_capacity_used_ratio", &[], 0.001);
+    wait_for(
+        &program,
         "watersmeet_transport_bytes_total",
         &[("direction", "in")],
         50.0,

@@ -293,6 +293,10 @@ async fn everybody_leaves_when_the_program_stops() {
     let left = receiver.next().await;
     assert_eq!(left["event"], "participant_left");
     assert_eq!(left["participant"]["disconnectReason"], "SERVER_SHUTDOWN");
+    assert_eq!(
+        left["participant"]["attributes"]["reason"],
+        "server-stopped"
+    );
     assert_eq!(receiver.next().await["event"], "room_finished");
     assert!(program.wait().success());
 }
