@@ -5,7 +5,7 @@ use std::fmt;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::encoder::{FamilyEncoder, NO_LABELS};
+use super::encoder::FamilyEncoder;
 use crate::capacity::Capacity;
 
 /// Writes how full the server is.
@@ -16,9 +16,7 @@ impl Collector for CapacityCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut families = FamilyEncoder::new(encoder);
         let help = "How full the server is: the largest of its parts, where 1 is full";
-        families
-            .gauges("capacity_used_ratio", help)?
-            .gauge_ratio(&NO_LABELS, self.0.used)?;
+        families.ratio("capacity_used_ratio", help, self.0.used)?;
         let help = "How much of each part of the capacity is used";
         let mut parts = families.gauges("capacity_part_ratio", help)?;
         for (part, share) in self.0.parts {

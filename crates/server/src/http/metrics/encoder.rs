@@ -6,9 +6,6 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncod
 use prometheus_client::metrics::MetricType;
 use watersmeet_wire::units::Histogram;
 
-/// Labels of a metric that has none.
-pub const NO_LABELS: [(&str, &str); 0] = [];
-
 /// Encodes metric families.
 pub struct FamilyEncoder<'a>(DescriptorEncoder<'a>);
 
@@ -63,6 +60,14 @@ impl<'a> FamilyEncoder<'a> {
     /// # Errors
     /// The text cannot be written.
     pub fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.gauges(name, help)?.0.encode_gauge(&value)
+    }
+
+    /// Writes a gauge of a share without labels.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn ratio(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
         self.gauges(name, help)?.0.encode_gauge(&value)
     }
 

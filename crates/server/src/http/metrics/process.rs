@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::super::site::SiteContext;
-use super::encoder::{FamilyEncoder, NO_LABELS};
+use super::encoder::FamilyEncoder;
 use crate::process_metrics::{self, ProcessMetrics};
 
 /// Collects the metrics of the process.
@@ -70,3 +70,6 @@ impl Collector for ProcessCollector {
         )
     }
 }
+
+/// No labels.
+const NO_LABELS: [(&str, &str); 0] = [];
