@@ -33,7 +33,11 @@ VALUES = {
         "config": 'base_url = "https://meet.example.org"\n[caps]\nrooms_max = 100\n',
         "tolerations": [{"key": "media", "operator": "Exists"}],
     },
-    "monitoring": {"serviceMonitor": {"enabled": True}, "tlsSecret": "meet-tls"},
+    "monitoring": {
+        "serviceMonitor": {"enabled": True},
+        "prometheusRule": {"enabled": True},
+        "tlsSecret": "meet-tls",
+    },
 }
 
 

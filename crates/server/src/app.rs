@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use watersmeet_conference::Conference;
+use watersmeet_conference::access::TokenKeys;
 use watersmeet_engine::transport::dtls::{DtlsCertificate, DtlsVersion};
 use watersmeet_engine::worker::WorkerConfig;
 
@@ -31,9 +32,11 @@ use crate::http::tls;
 use crate::hub::Hub;
 use crate::listeners::{self, BoundListeners};
 use crate::media_sockets::{ConnectionSender, MediaSockets};
+use crate::room_events::RoomEventSender;
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
 use crate::turn_server::{BoundTurnListeners, TurnServer, TurnSetup};
+use crate::webhooks::Webhooks;
 use crate::{
     conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, turn_server,
     watchdog,
@@ -97,9 +100,10 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let heartbeats: Vec<_> = shards.iter().map(ShardHandle::heartbeat).collect();
     let shard_metrics = shards.iter().map(ShardHandle::metrics).collect();
     let keys = Arc::new(config.keys().map_err(AppError::Keys)?);
-    let conference_config = conference_setup::conference_config(config, Arc::clone(&keys), clock)?;
-    let conference = Conference::new(conference_config, shard::seeded_rng()?);
-    let (hub, hub_handle) = Hub::new(conference, clock, shards, reports);
+    let room_events = RoomEventSender::default();
+    let webhooks = start_webhooks(config, &room_events, clock)?;
+    let conference = new_conference(config, &keys, clock)?;
+    let (hub, hub_handle) = Hub::new(conference, clock, shards, reports, room_events);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
     let site = SiteContext::new(
@@ -108,12 +112,11 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         clock,
         config,
         keys,
-    )?;
+    )?
+    .with_webhooks(&webhooks);
     let turn = start_turn(config, &site, media, announced, turn_listeners)?;
     tokio::spawn(watchdog::run(heartbeats));
-    let banner = startup_banner::render(loaded, &bound.listeners);
-    // A closed standard output does not keep the server from running.
-    let _ = io::stdout().write_all(banner.as_bytes());
+    print_banner(loaded, &bound);
     let media = config
         .shares_page_port()
         .then(|| MediaPort::new(connections));
@@ -135,13 +138,40 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let ended = async {
         hub_handle.announce_shutdown(notice).await;
         stop.send_replace(true);
-        shut_down(hub, &servers, threads).await;
+        shut_down(hub, &servers, threads, webhooks).await;
     };
     tokio::select! {
         () = signals.next() => tracing::warn!("second signal: exiting without waiting for sessions"),
         () = ended => {}
     }
     Ok(())
+}
+
+/// Creates the conference, without rooms.
+fn new_conference(
+    config: &Config,
+    keys: &Arc<TokenKeys>,
+    clock: Clock,
+) -> Result<Conference, AppError> {
+    let settings = conference_setup::conference_config(config, Arc::clone(keys), clock)?;
+    Ok(Conference::new(settings, shard::seeded_rng()?))
+}
+
+/// Starts the webhooks, which follow `events`.
+fn start_webhooks(
+    config: &Config,
+    events: &RoomEventSender,
+    clock: Clock,
+) -> Result<Webhooks, AppError> {
+    let rng = shard::seeded_rng()?;
+    Webhooks::start(&config.webhooks, events, clock, rng)
+        .map_err(|(number, error)| AppError::Webhook { number, error })
+}
+
+/// Prints the addresses of the page. A closed standard output does not keep the server from running.
+fn print_banner(loaded: &Loaded, bound: &BoundListeners) {
+    let banner = startup_banner::render(loaded, &bound.listeners);
+    let _ = io::stdout().write_all(banner.as_bytes());
 }
 
 /// Starts the TURN server, where there is one. `media` are the addresses of the media sockets.
@@ -256,20 +286,24 @@ fn count_hangups() -> io::Result<watch::Receiver<u64>> {
     Ok(receiver)
 }
 
-/// Waits until sessions, connections and shards have ended. The hub closes the sessions and drops
-/// the shard handles, which ends the shards.
+/// Waits until sessions, connections and shards have ended, and webhooks have their last events. The hub closes
+/// the sessions and drops the shard handles, which ends the shards.
 async fn shut_down(
     hub: JoinHandle<()>,
     servers: &[HttpServer],
     threads: Vec<thread::JoinHandle<()>>,
+    webhooks: Webhooks,
 ) {
     let sessions_closed = async {
         if hub.await.is_err() {
             tracing::error!("the conference task panicked during shutdown");
         }
-        for server in servers {
-            server.wait_until_idle().await;
-        }
+        let idle = async {
+            for server in servers {
+                server.wait_until_idle().await;
+            }
+        };
+        tokio::join!(idle, webhooks.flush());
     };
     if timeout(SESSIONS_CLOSE_TIMEOUT, sessions_closed)
         .await

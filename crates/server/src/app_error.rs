@@ -13,6 +13,7 @@ use crate::ip_addresses::AnnounceError;
 use crate::listen_hint::listen_hint;
 use crate::media_sockets::MediaSocketError;
 use crate::state_directory::StateError;
+use crate::webhooks::WebhookError;
 
 /// Exit status for a configuration that cannot be used (`EX_CONFIG` of sysexits).
 pub const EXIT_CONFIG: u8 = 78;
@@ -67,6 +68,14 @@ pub enum AppError {
     /// The signing secret is missing or weak.
     #[error("`jwt_secret` {0}")]
     Keys(String),
+    /// A webhook cannot be used.
+    #[error("`webhooks`, number {number}: {error}")]
+    Webhook {
+        /// Number of the entry of `webhooks`, from 1 on.
+        number: usize,
+        /// Why it cannot be used.
+        error: WebhookError,
+    },
     /// A system call failed.
     #[error("system error: {0}")]
     System(#[from] io::Error),
@@ -105,7 +114,7 @@ impl AppError {
     /// Returns the exit status: 78 when the configuration must change, else 1.
     pub const fn exit_status(&self) -> u8 {
         match self {
-            Self::Tls(_) | Self::Keys(_) | Self::State(_) => EXIT_CONFIG,
+            Self::Tls(_) | Self::Keys(_) | Self::State(_) | Self::Webhook { .. } => EXIT_CONFIG,
             _ => 1,
         }
     }

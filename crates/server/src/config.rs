@@ -31,6 +31,7 @@ mod validation;
 mod values;
 mod variable_names;
 mod variables;
+mod webhook;
 
 pub use announced::{AnnouncedAddress, is_documentation, is_unreachable};
 pub use error::ConfigError;
@@ -47,3 +48,4 @@ pub use values::{
     Codec, CodecChoice, CodecParameter, DtlsChoice, Egress, ExpiredTokens, Network, RoomCreation,
     RoomPolicy,
 };
+pub use webhook::WebhookConfig;

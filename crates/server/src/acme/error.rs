@@ -6,6 +6,7 @@ use instant_acme::{Error, Problem};
 use thiserror::Error;
 use tokio_rustls::rustls;
 
+use crate::https_client::HttpsClientError;
 use crate::state_directory::StateError;
 
 /// Reason why no certificate was obtained.
@@ -52,6 +53,15 @@ impl AcmeError {
     /// Whether the authority was not reached, so that its limits do not count the attempt.
     pub const fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable(_))
+    }
+}
+
+impl From<HttpsClientError> for AcmeError {
+    fn from(error: HttpsClientError) -> Self {
+        match error {
+            HttpsClientError::Roots(text) => Self::Roots(text),
+            HttpsClientError::Tls(error) => Self::Tls(error),
+        }
     }
 }
 

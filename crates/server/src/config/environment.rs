@@ -146,7 +146,7 @@ fn value_type(key: &str) -> ValueType {
         | "bandwidth_adaptation" => ValueType::Switch,
         "announced_ips" | "cors_origins" | "domains" | "embed_origins" | "host_names"
         | "trusted_proxies" | "turn_urls" => ValueType::List,
-        "codecs" | "ice_servers" | "listeners" => ValueType::Json,
+        "codecs" | "ice_servers" | "listeners" | "webhooks" => ValueType::Json,
         _ => ValueType::Text,
     }
 }

@@ -14,12 +14,13 @@ use crate::state_directory::StateError;
 const SIMILARITY_MIN: f64 = 0.75;
 
 /// Keys whose values are not printed, in any table.
-const SECRET_KEYS: [&str; 5] = [
+const SECRET_KEYS: [&str; 6] = [
     "jwt_secret",
     "jwt_secret_previous",
     "api_key",
     "turn_secret",
     "credential",
+    "secret",
 ];
 
 /// Why the configuration cannot be used.

@@ -16,6 +16,7 @@ use super::settings::Config;
 use super::sources::Sources;
 use super::toml_file;
 use super::variables::Environment;
+use super::webhook;
 use crate::state_directory::StateError;
 
 /// File of the state directory with the generated secret.
@@ -92,6 +93,7 @@ impl Loaded {
             sources: sources.clone(),
         };
         loaded.load_secret()?;
+        loaded.config.load_webhook_secrets()?;
         let config = &mut loaded.config;
         if config.has_turn_server() && config.turn_secret.is_none() {
             config.turn_secret = Some(generate_secret()?);
@@ -124,7 +126,7 @@ impl Loaded {
         let config = &mut self.config;
         let mut key = "jwt_secret";
         if let Some(path) = &config.jwt_secret_file {
-            config.jwt_secret = Some(read_secret(path)?);
+            config.jwt_secret = Some(read_secret(path, "jwt_secret_file")?);
             key = "jwt_secret_file";
         } else if config.jwt_secret.is_none() && !config.domains.is_empty() {
             match config.state_directory().read(SECRET_FILE)? {
@@ -177,6 +179,24 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Reads the secrets of webhooks from their files.
+    fn load_webhook_secrets(&mut self) -> Result<(), ConfigError> {
+        for (index, webhook) in self.webhooks.iter_mut().enumerate() {
+            let Some(path) = &webhook.secret_file else {
+                continue;
+            };
+            let key = "secret_file";
+            let secret = read_secret(path, key)
+                .map_err(|error| webhook::in_webhook(index, &error.to_string()))?;
+            webhook::check_secret(key, &secret)
+                .map_err(|text| webhook::in_webhook(index, &text))?;
+            webhook.secret = Some(secret);
+        }
+        Ok(())
+    }
+}
+
 /// Parses all sources, without checking whether values fit together.
 ///
 /// # Errors
@@ -207,14 +227,18 @@ pub(super) fn extract(flags: &Flags, environment: &Environment) -> Result<Config
     ] {
         *secret = secret.take().filter(|secret| !secret.expose().is_empty());
     }
+    for webhook in &mut config.webhooks {
+        let secret = webhook.secret.take();
+        webhook.secret = secret.filter(|secret| !secret.expose().is_empty());
+    }
     Ok(config)
 }
 
-fn read_secret(path: &Path) -> Result<Secret, ConfigError> {
+/// Reads the secret in the file that this key names.
+fn read_secret(path: &Path, key: &str) -> Result<Secret, ConfigError> {
     let shown = path.display();
-    let refused = |problem: String| {
-        ConfigError::contradiction(format!("`jwt_secret_file`: {shown} {problem}"))
-    };
+    let refused =
+        |problem: String| ConfigError::contradiction(format!("`{key}`: {shown} {problem}"));
     let make = format!("make one with `(umask 077; openssl rand -hex 32 > {shown})`");
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => refused(format!("does not exist: {make}")),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::settings::Config;
 
-/// Files with secrets: the configuration file, keys of certificates, the file with the secret of tokens,
-/// and the state directory.
+/// Files with secrets: the configuration file, keys of certificates, the files with the secrets of
+/// tokens and webhooks, and the state directory.
 #[derive(Debug, Clone, Default)]
 pub struct PrivateFiles(Vec<PathBuf>);
 
@@ -20,7 +20,15 @@ impl PrivateFiles {
         let single = [&config.file, &config.jwt_secret_file, &config.tls_key];
         let single = single.into_iter().filter_map(Option::as_ref);
         let state = (!config.domains.is_empty()).then_some(&config.state_dir);
-        Self(keys.chain(single).chain(state).cloned().collect())
+        let webhooks = config.webhooks.iter();
+        let webhooks = webhooks.filter_map(|webhook| webhook.secret_file.as_ref());
+        Self(
+            keys.chain(single)
+                .chain(state)
+                .chain(webhooks)
+                .cloned()
+                .collect(),
+        )
     }
 
     /// Returns a private file that is in `folder`, which is in its canonical form.

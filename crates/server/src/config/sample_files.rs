@@ -73,7 +73,7 @@ fn top() -> Vec<Key> {
 }
 
 /// Returns the tables with their keys, and whether there can be several.
-fn tables() -> [(&'static str, bool, Vec<Key>); 3] {
+fn tables() -> [(&'static str, bool, Vec<Key>); 4] {
     let caps = include_str!("../../../conference/src/limits.rs");
     let limits = include_str!("limits.rs");
     [
@@ -83,6 +83,11 @@ fn tables() -> [(&'static str, bool, Vec<Key>); 3] {
             "listeners",
             true,
             keys(include_str!("listener.rs"), "ListenerConfig"),
+        ),
+        (
+            "webhooks",
+            true,
+            keys(include_str!("webhook.rs"), "WebhookConfig"),
         ),
     ]
 }
@@ -204,6 +209,8 @@ fn both_sample_files_agree_with_all_settings_enabled() {
     let mut of_file: Config = toml::from_str(&uncomment(&toml_sample())).unwrap();
     assert_eq!(of_file.listeners.len(), 1);
     of_file.listeners.clear();
+    assert_eq!(of_file.webhooks.len(), 1);
+    of_file.webhooks.clear();
     // Empty variables count as missing.
     of_file.jwt_secret = None;
     of_file.jwt_secret_previous = None;

@@ -16,6 +16,7 @@ use super::values::{
     CodecChoice, DtlsChoice, Egress, ExpiredTokens, IceServer, LogFormat, Network, RoomCreation,
     RoomPolicy, VideoCodec, WindowChoice,
 };
+use super::webhook::WebhookConfig;
 
 /// Upper bound of shards: an ICE username fragment has one byte for the shard.
 pub const SHARDS_MAX: u8 = 64;
@@ -299,6 +300,8 @@ pub struct Config {
     pub limits: LimitsTable,
     /// Several HTTP listeners, instead of the one set by `port`, `listen_ip` and `tls_*`.
     pub listeners: Vec<ListenerConfig>,
+    /// URLs that are told of rooms, participants and tracks, in the form of LiveKit's webhooks. At most 8.
+    pub webhooks: Vec<WebhookConfig>,
 
     /// File that the configuration was read from; no key.
     #[serde(skip)]
@@ -377,6 +380,7 @@ impl Default for Config {
             caps: ConferenceLimits::default(),
             limits: LimitsTable::default(),
             listeners: Vec::new(),
+            webhooks: Vec::new(),
             file: None,
         }
     }

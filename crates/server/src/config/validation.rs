@@ -18,6 +18,7 @@ use super::private_files::PrivateFiles;
 use super::secret::Secret;
 use super::settings::{Config, SHARDS_MAX};
 use super::values::{Codec, Egress, VideoCodec};
+use super::webhook;
 use crate::ice_url::IceUrl;
 use crate::origin::{HostPattern, OriginPattern};
 
@@ -80,6 +81,7 @@ impl Config {
             return contradiction("`shutdown_notice_s` must be 0 to 3600");
         }
         check_caps(&self.caps)?;
+        webhook::check(&self.webhooks)?;
         log_filter::check(&self.log).or_else(contradiction)?;
         self.limits.check()
     }

@@ -17,18 +17,22 @@ use super::client_address::PeerAddress;
 use super::forwarded;
 use super::json_response::ApiError;
 use super::site::SiteContext;
+use capacity::CapacityCollector;
 use conference::ConferenceCollector;
 use http::HttpCollector;
 use process::ProcessCollector;
 use turn::TurnCollector;
+use webhooks::WebhookCollector;
 use workers::WorkerCollector;
 
+mod capacity;
 mod classic_format;
 mod conference;
 mod encoder;
 mod http;
 mod process;
 mod turn;
+mod webhooks;
 mod workers;
 
 /// Prefix of metric names.
@@ -75,11 +79,14 @@ async fn collect(site: &SiteContext) -> Option<String> {
     let workers = WorkerCollector::collect(&site.shard_metrics, &site.heartbeats);
     let mut registry = Registry::with_prefix(PREFIX);
     if let Some(gauges) = gauges {
+        let capacity = site.capacity(&gauges);
+        registry.register_collector(Box::new(CapacityCollector(capacity)));
         registry.register_collector(Box::new(ConferenceCollector { gauges }));
     }
     registry.register_collector(Box::new(workers));
     registry.register_collector(Box::new(HttpCollector::collect(site)));
     registry.register_collector(Box::new(TurnCollector::new(site)));
+    registry.register_collector(Box::new(WebhookCollector::collect(site)));
     registry.register(
         "http_requests",
         "HTTP requests by method, route and response status",

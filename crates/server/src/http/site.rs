@@ -3,10 +3,11 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::extract::Request;
 use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::{ConferenceGauges, ConferenceLimits};
 
 use super::api_context::ApiContext;
 use super::base_path::BasePath;
@@ -21,12 +22,15 @@ use super::request_metrics::RequestMetrics;
 use super::room_pseudonyms::RoomPseudonyms;
 use super::site_folder::SiteFolder;
 use super::stats_cache::StatsCache;
+use crate::capacity::Capacity;
 use crate::clock::Clock;
 use crate::config::{Config, ListenerConfig, Mount, Network, PrivateFiles};
 use crate::heartbeat::Heartbeat;
 use crate::hub::HubHandle;
+use crate::process_metrics;
 use crate::shard_metrics::SharedMetrics;
 use crate::turn_server::TurnMetrics;
+use crate::webhooks::{EventQueue, Webhooks};
 
 /// State of the handlers of one listener.
 #[derive(Debug, Clone)]
@@ -67,6 +71,12 @@ pub struct SiteContext {
     pub request_metrics: Arc<RequestMetrics>,
     /// Metrics of the embedded TURN server.
     pub turn_metrics: Arc<TurnMetrics>,
+    /// Upper bounds of connections and rooms.
+    caps: Arc<ConferenceLimits>,
+    /// Queues of the webhooks, in the order of the configuration.
+    pub webhook_queues: Arc<[Arc<EventQueue>]>,
+    /// Number of events of rooms that parts of the program have lost.
+    pub room_events_lost: Arc<AtomicU64>,
     /// Pseudonyms of rooms on public pages.
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
@@ -96,6 +106,9 @@ impl SiteContext {
             api: Arc::new(ApiContext::new(config, keys)),
             request_metrics: Arc::default(),
             turn_metrics: Arc::default(),
+            caps: Arc::new(config.caps.clone()),
+            webhook_queues: Arc::default(),
+            room_events_lost: Arc::default(),
             pseudonyms: Arc::new(RoomPseudonyms::generate()?),
             origins: Arc::new(AllowedOrigins::new(config)),
             names: Arc::new(KnownNames::new(config)),
@@ -114,6 +127,22 @@ impl SiteContext {
             mounts: Arc::default(),
             is_shutting_down: Arc::default(),
         })
+    }
+
+    /// Returns how full the server is. `gauges` are those of its conference.
+    pub fn capacity(&self, gauges: &ConferenceGauges) -> Capacity {
+        let shards: Vec<_> = self.shard_metrics.iter().map(SharedMetrics::read).collect();
+        Capacity::new(&shards, gauges, &self.caps, process_metrics::read())
+    }
+
+    /// Returns the state with the webhooks that its metrics are about.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: &Webhooks) -> Self {
+        Self {
+            webhook_queues: webhooks.queues().into(),
+            room_events_lost: webhooks.events_lost(),
+            ..self
+        }
     }
 
     /// Records that the program is about to end: it is not ready any more.

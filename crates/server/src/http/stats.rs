@@ -2,6 +2,8 @@
 //! rooms under pseudonyms; operators see the real names. All answers of a second are the same page,
 //! made from one question to the conference (`stats_cache`).
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -24,6 +26,9 @@ use crate::shard_metrics::SharedMetrics;
 struct Stats {
     /// Number of workers.
     workers: usize,
+    /// How full the server is, for operators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<CapacityStats>,
     /// Number of rooms.
     rooms: usize,
     /// Participants in all rooms.
@@ -36,6 +41,15 @@ struct Stats {
     room_stats: Vec<RoomStats>,
     /// Counts of each worker.
     worker_stats: Vec<WorkerStats>,
+}
+
+/// How full the server is.
+#[derive(Serialize)]
+struct CapacityStats {
+    /// The largest of the parts, where 1 is full.
+    used: f64,
+    /// All parts by name.
+    parts: BTreeMap<&'static str, f64>,
 }
 
 /// Counts of a room.
@@ -115,8 +129,13 @@ fn render(site: &SiteContext, snapshot: &StatsSnapshot, is_operator: bool) -> By
         .rooms
         .iter()
         .map(|room| RoomStats::new(room, display_name(room)));
+    let capacity = is_operator.then(|| site.capacity(gauges));
     let stats = Stats {
         workers: site.shard_metrics.len(),
+        capacity: capacity.map(|it| CapacityStats {
+            used: it.used,
+            parts: BTreeMap::from(it.parts),
+        }),
         rooms: gauges.rooms,
         total_participants: gauges.participants,
         total_producers: gauges.producers,

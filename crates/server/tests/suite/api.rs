@@ -295,6 +295,12 @@ fn operators_list_rooms_page_by_page_with_the_api_key() {
             "{open}"
         );
     }
+    // How full the server is concerns operators only.
+    let operated: serde_json::Value = serde_json::from_str(&operated).unwrap();
+    let used = operated["capacity"]["used"].as_f64().unwrap();
+    let cpu = operated["capacity"]["parts"]["cpu"].as_f64().unwrap();
+    assert!((0.0..2.0).contains(&used) && cpu <= used, "{operated}");
+    assert!(!open.contains("capacity"), "{open}");
 }
 
 #[test]

@@ -43,3 +43,4 @@ mod socketio;
 mod tls;
 mod turn_client;
 mod turn_server;
+mod webhooks;

@@ -62,6 +62,13 @@ async fn metrics_change_during_a_call() {
     assert_eq!(sum(&before, "watersmeet_worker_up", &[]), 2.0);
     assert_eq!(sum(&before, "watersmeet_participants", &[]), 0.0);
     assert!(sum(&before, "process_resident_memory_bytes", &[]) > 1e6);
+    let used = sum(&before, "watersmeet_capacity_used_ratio", &[]);
+    let files = sum(
+        &before,
+        "watersmeet_capacity_part_ratio",
+        &[("part", "open_files")],
+    );
+    assert!(files > 0.0 && used >= files, "{used} {files}");
 
     let mut ana = Client::join(&program, "standup").await;
     ana.produce_audio().await;
@@ -85,6 +92,12 @@ async fn metrics_change_during_a_call() {
         "watersmeet_transports",
         &[("state", "connecting")],
         1.0,
+    );
+    wait_for(
+        &program,
+        "watersmeet_capacity_part_ratio",
+        &[("part", "handshakes")],
+        0.001,
     );
     wait_for(
         &program,

@@ -63,6 +63,14 @@ impl<'a> FamilyEncoder<'a> {
         self.gauges(name, help)?.0.encode_gauge(&value)
     }
 
+    /// Writes a gauge of a share without labels.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn ratio(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        self.gauges(name, help)?.0.encode_gauge(&value)
+    }
+
     /// Writes a histogram without labels.
     ///
     /// # Errors
@@ -118,6 +126,14 @@ impl Family<'_> {
     /// # Errors
     /// The text cannot be written.
     pub fn gauge_seconds(&mut self, labels: &impl EncodeLabelSet, value: f64) -> fmt::Result {
+        self.0.encode_family(labels)?.encode_gauge(&value)
+    }
+
+    /// Writes a gauge of a share.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn gauge_ratio(&mut self, labels: &impl EncodeLabelSet, value: f64) -> fmt::Result {
         self.0.encode_family(labels)?.encode_gauge(&value)
     }
 
