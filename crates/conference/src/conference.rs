@@ -150,7 +150,7 @@ impl Conference {
             placement: Placement::new(config.shards, config.spread_above_permille),
             config,
             now: Time::ZERO,
-            event_rng: room_events::event_rng(&rng),
+            event_rng: event_rng(&rng),
             rng,
             sessions: Sessions::default(),
             rooms: Rooms::default(),

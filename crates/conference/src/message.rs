@@ -22,8 +22,8 @@ pub use self::conversation::{
     Author, Caption, CaptionRequest, ChatMessage, ChatPolicy, ChatRequest, ConversationSnapshot,
     PollRequest, PollState, REACTIONS, RaisedHand, ReadMessage,
 };
-pub(crate) use self::ids::random_id;
 pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
+pub(crate) use self::ids::{event_rng, random_id};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
 pub use self::notice::{Applicant, Notice, RemovalReason, overall_score};
 pub use self::participant::{

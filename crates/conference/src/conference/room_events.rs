@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use watersmeet_engine::command::ProducerId;
-use watersmeet_wire::units::{Rng, Time};
+use watersmeet_wire::units::Time;
 
 use super::Conference;
 use super::media::OwnedTrack;
@@ -11,9 +11,6 @@ use super::outputs::Output;
 use crate::message::random_id;
 use crate::room::{Participant, RoomLife, Stay};
 use crate::room_event::{DepartureReason, ParticipantRecord, RoomEvent, RoomEventKind, RoomRecord};
-
-/// Stream of the generator from which the ids in events come. Events leave all other ids as they are.
-const EVENT_STREAM: u64 = 1;
 
 /// What happened to a track.
 #[derive(Debug, Clone, Copy)]
@@ -24,13 +21,6 @@ pub(super) enum TrackChange {
     Unpublished,
     /// It was muted or unmuted.
     MuteChanged,
-}
-
-/// Returns the generator of the ids in events.
-pub(super) fn event_rng(rng: &Rng) -> Rng {
-    let mut rng = rng.clone();
-    rng.set_stream(EVENT_STREAM);
-    rng
 }
 
 /// Rooms and participants.

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use watersmeet_wire::units::Rng;
 
+/// Stream of the generator from which the ids in room events come.
+const EVENT_STREAM: u64 = 1;
+
 /// Identifies one connection, and the session that it opens. Assigned by the server, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
@@ -50,6 +53,14 @@ impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Returns the generator of the ids in room events, independent of `rng`: events leave all other ids as they
+/// are.
+pub(crate) fn event_rng(rng: &Rng) -> Rng {
+    let mut rng = rng.clone();
+    rng.set_stream(EVENT_STREAM);
+    rng
 }
 
 /// Returns an id of 128 random bits that starts with `prefix`.

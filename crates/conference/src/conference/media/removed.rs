@@ -6,7 +6,7 @@ use std::sync::Arc;
 use watersmeet_engine::command::{ProducerId, TransportId};
 use watersmeet_wire::units::Time;
 
-use super::OwnedTrack;
+use super::objects::OwnedTrack;
 use crate::message::ShardId;
 
 /// Announced producer that was removed.
