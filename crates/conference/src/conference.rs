@@ -17,6 +17,7 @@ mod admin;
 mod admin_requests;
 mod breakouts;
 mod cleanup;
+mod commands;
 mod config;
 mod connection_tests;
 mod consuming;
@@ -45,6 +46,7 @@ mod requests;
 mod reservations;
 mod resuming;
 mod returning;
+mod room_events;
 mod rooms;
 mod routing;
 mod scores;
@@ -67,7 +69,7 @@ pub use self::outputs::Output;
 
 use std::sync::Arc;
 
-use watersmeet_engine::command::{self, Command, Event};
+use watersmeet_engine::command::{self, Event};
 use watersmeet_wire::params::RtpCapabilities;
 use watersmeet_wire::units::{Rng, Time};
 
@@ -77,9 +79,8 @@ use self::media::MediaOwnership;
 use self::metrics::ConferenceMetrics;
 use self::outputs::Outputs;
 use self::panic_scope::PanicScope;
-use self::pending_commands::{CommandPurpose, PendingCommand, PendingCommands};
+use self::pending_commands::PendingCommands;
 use self::placement::Placement;
-use self::request_context::RequestContext;
 use self::reservations::Reservations;
 use self::rooms::Rooms;
 use self::sessions::Sessions;
@@ -88,9 +89,8 @@ use crate::access::Grant;
 use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
 use crate::connect_request::{ConnectRequest, DialectKind};
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext};
-use crate::message::{
-    CommandToken, Direction, Notice, Policy, Refusal, Reply, Request, SessionId, ShardId,
-};
+use crate::message::{CommandToken, Notice, Policy, Refusal, Reply, Request, SessionId, ShardId};
+use crate::room_event::DepartureReason;
 use crate::session::{Session, WaitingRequest};
 
 /// Number of messages that a client sends for each announced producer: create a transport, connect
@@ -109,6 +109,8 @@ pub struct Conference {
     now: Time,
     /// Generator of ids and peer names.
     rng: Rng,
+    /// Generator of the ids in room events.
+    event_rng: Rng,
     /// Connections by session id.
     sessions: Sessions,
     /// Rooms and their participants.
@@ -148,6 +150,7 @@ impl Conference {
             placement: Placement::new(config.shards, config.spread_above_permille),
             config,
             now: Time::ZERO,
+            event_rng: event_rng(&rng),
             rng,
             sessions: Sessions::default(),
             rooms: Rooms::default(),
@@ -191,7 +194,7 @@ impl Conference {
             return;
         };
         self.contain(now, PanicScope::Session(session), |it| {
-            it.remove_session(session)
+            it.remove_session(session, DepartureReason::Left)
         });
     }
 
@@ -249,7 +252,9 @@ impl Conference {
                 Timer::ConnectionTest(room) => it.end_connection_test(&room),
                 Timer::Breakouts(room) => it.close_breakouts(&room),
                 Timer::TokenExpiry(session) => it.expire_token(session),
-                Timer::SessionEnd(session) => it.remove_session(session),
+                Timer::SessionEnd(session) => {
+                    it.remove_session(session, DepartureReason::ConnectionLost);
+                }
                 Timer::Silence(session) => it.check_silence(session),
                 Timer::Presence(room) => it.tell_presence(&room),
                 Timer::ProducerScore(producer) => it.tell_producer_score(producer),
@@ -526,75 +531,5 @@ impl Conference {
                 self.notify(session, notice);
             }
         }
-    }
-}
-
-/// Commands and their replies.
-impl Conference {
-    /// Sends a command whose reply does not matter.
-    fn send_command(&mut self, shard: ShardId, command: Command) -> CommandToken {
-        let token = self.commands.next_token();
-        self.outputs.push(Output::Command {
-            shard,
-            token,
-            command,
-        });
-        token
-    }
-
-    /// Sends a command and records what its reply is used for.
-    fn request_command(
-        &mut self,
-        requester: Option<RequestContext>,
-        shard: ShardId,
-        command: Command,
-        purpose: CommandPurpose,
-    ) {
-        let token = self.send_command(shard, command);
-        let deadline = self.now + self.config.limits.request_timeout();
-        self.timers.schedule(deadline, Timer::Command(token));
-        let pending = PendingCommand {
-            requester,
-            deadline,
-            purpose,
-        };
-        self.commands.insert(token, pending);
-    }
-
-    /// Removes a pending command and its timer. Returns `None` when its reply no longer matters.
-    fn take_command(&mut self, token: CommandToken) -> Option<PendingCommand> {
-        let command = self.commands.take(token)?;
-        self.timers.cancel(command.deadline, Timer::Command(token));
-        Some(command)
-    }
-
-    /// Handles a shard's reply. A late reply, or one for a session that has left, is ignored: its
-    /// command was rolled back already.
-    fn receive_reply(
-        &mut self,
-        token: CommandToken,
-        result: Result<command::Reply, command::Refusal>,
-    ) {
-        let Some(command) = self.take_command(token) else {
-            return;
-        };
-        let Some(RequestContext { session, tag }) = command.requester else {
-            self.complete_unrequested(command.purpose, result);
-            return;
-        };
-        let outcome = self.complete(session, command.purpose, result);
-        let receives = matches!(
-            &outcome,
-            Ok(Reply::TransportCreated(created)) if created.direction == Direction::Recv
-        );
-        let started = outcome.as_ref().ok().and_then(Reply::started_consumer);
-        self.respond(session, &tag, outcome);
-        if receives {
-            self.release_held(session);
-        }
-        if let Some(consumer) = started {
-            self.tell_consumer_score(session, consumer);
-        }
-        self.admit_waiting(session);
     }
 }

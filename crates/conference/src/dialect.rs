@@ -101,6 +101,19 @@ impl Dialect {
         }
     }
 
+    /// Returns the name of the dialect, as in `docs/protocol.md`.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Native(_) => "native",
+            Self::Undecided(..) => "socket.io",
+            Self::Sfu(_) => "sfu",
+            Self::Rmm(_) => "rmm",
+            Self::Meetlite(_) => "meetlite",
+            Self::Call(_) => "call",
+            Self::Protoo(_) => "protoo",
+        }
+    }
+
     /// Returns whether clients receive each producer on a separate transport.
     pub(crate) const fn has_transport_per_producer(&self) -> bool {
         matches!(self, Self::Undecided(..) | Self::Sfu(_) | Self::Call(_))

@@ -18,6 +18,7 @@ pub mod names;
 mod relay_budget;
 mod resumption;
 mod room;
+pub mod room_event;
 mod seats;
 mod session;
 pub mod turn;

@@ -23,6 +23,7 @@ pub use self::conversation::{
     PollRequest, PollState, REACTIONS, RaisedHand, ReadMessage,
 };
 pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
+pub(crate) use self::ids::{event_rng, random_id};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
 pub use self::notice::{Applicant, Notice, RemovalReason, overall_score};
 pub use self::participant::{

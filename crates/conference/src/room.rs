@@ -6,6 +6,7 @@ mod breakouts;
 mod conversation;
 mod hosting;
 mod last_n;
+mod life;
 mod presence;
 mod speaker;
 
@@ -25,6 +26,7 @@ use self::conversation::Conversation;
 pub(crate) use self::conversation::{ChatEntry, NewPoll, PersonId};
 pub(crate) use self::hosting::Hosting;
 use self::last_n::LastN;
+pub(crate) use self::life::{RoomLife, Stay};
 pub(crate) use self::presence::{Presence, PresenceChange, PresenceLog, Scope, Visibility};
 use self::speaker::RoomSpeaker;
 
@@ -77,6 +79,8 @@ pub(crate) struct Room {
     pub(crate) last_n: LastN,
     /// Voices that each participant is sent, the loudest ones; 0 means all.
     top_n_audio: u8,
+    /// Its life, from the first participant on.
+    pub(crate) life: Option<RoomLife>,
 }
 
 /// Properties of a room that is created in advance.
@@ -127,6 +131,8 @@ pub(crate) struct Participant {
     pub presence: Presence,
     /// Person that the participant is, also after it has come back. The room decides it on entry.
     pub person: PersonId,
+    /// Its stay in the meeting, which begins when it enters.
+    pub stay: Option<Stay>,
 }
 
 /// State of a connection test.
@@ -165,6 +171,7 @@ impl Room {
             conversation: Conversation::default(),
             last_n: LastN::new(forwarding.last_n_video),
             top_n_audio: forwarding.top_n_audio,
+            life: None,
         }
     }
 

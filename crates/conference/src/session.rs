@@ -218,6 +218,16 @@ impl Session {
         self.joined_at.take()
     }
 
+    /// Returns whether one of its transports was connected since it joined.
+    pub(crate) const fn has_connected(&self) -> bool {
+        self.joined_at.is_none()
+    }
+
+    /// Returns the name of its dialect.
+    pub(crate) const fn dialect_name(&self) -> &'static str {
+        self.dialect.name()
+    }
+
     /// Counts a message against the rate limit.
     ///
     /// # Errors

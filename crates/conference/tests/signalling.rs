@@ -60,6 +60,8 @@ mod returning;
 mod rmm;
 #[path = "signalling/roles.rs"]
 mod roles;
+#[path = "signalling/room_events.rs"]
+mod room_events;
 #[path = "signalling/scores.rs"]
 mod scores;
 #[path = "signalling/sfu.rs"]

@@ -31,6 +31,7 @@ use crate::http::tls;
 use crate::hub::Hub;
 use crate::listeners::{self, BoundListeners};
 use crate::media_sockets::{ConnectionSender, MediaSockets};
+use crate::room_events::RoomEventSender;
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
 use crate::turn_server::{BoundTurnListeners, TurnServer, TurnSetup};
@@ -98,8 +99,9 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let shard_metrics = shards.iter().map(ShardHandle::metrics).collect();
     let keys = Arc::new(config.keys().map_err(AppError::Keys)?);
     let conference_config = conference_setup::conference_config(config, Arc::clone(&keys), clock)?;
+    let room_events = RoomEventSender::default();
     let conference = Conference::new(conference_config, shard::seeded_rng()?);
-    let (hub, hub_handle) = Hub::new(conference, clock, shards, reports);
+    let (hub, hub_handle) = Hub::new(conference, clock, shards, reports, room_events);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
     let site = SiteContext::new(

@@ -23,6 +23,7 @@ use watersmeet_engine::command::Refusal;
 use watersmeet_wire::units::Time;
 
 use crate::clock::Clock;
+use crate::room_events::RoomEventSender;
 use crate::session_outbox::{Frame, Outbox, Pushed};
 use crate::shard::{ShardHandle, ShardReport, ShardRequest};
 
@@ -59,6 +60,8 @@ pub struct Hub {
     inputs: mpsc::Receiver<Input>,
     /// Replies and events of the shards.
     reports: mpsc::Receiver<ShardReport>,
+    /// Where events of rooms go.
+    room_events: RoomEventSender,
     /// Metrics that were read last, with the time.
     latest_gauges: Option<(Time, ConferenceGauges)>,
 }
@@ -134,12 +137,14 @@ pub struct HubHandle {
 }
 
 impl Hub {
-    /// Creates a hub and its handle. `reports` receives what the shards report.
+    /// Creates a hub and its handle. `reports` receives what the shards report, and `room_events` sends what
+    /// happens in rooms.
     pub fn new(
         conference: Conference,
         clock: Clock,
         shards: Vec<ShardHandle>,
         reports: mpsc::Receiver<ShardReport>,
+        room_events: RoomEventSender,
     ) -> (Self, HubHandle) {
         let (sender, inputs) = mpsc::channel(INPUTS_MAX);
         let next_session = Arc::new(AtomicU64::new(1));
@@ -156,6 +161,7 @@ impl Hub {
                 outboxes,
                 inputs,
                 reports,
+                room_events,
                 latest_gauges: None,
             },
             handle,
@@ -182,6 +188,12 @@ impl Hub {
                 () = timeout => {}
             }
             self.drain_conference();
+        }
+        self.conference.handle_stop(self.clock.now());
+        while let Some(output) = self.conference.poll_output() {
+            if let Output::RoomEvent(event) = output {
+                self.room_events.send(*event);
+            }
         }
         for outbox in self.outboxes.into_values() {
             outbox.push(Frame::Close {
@@ -310,6 +322,7 @@ impl Hub {
                     self.send(now, session, Frame::Close { code, reason });
                     self.remove_session(now, session);
                 }
+                Output::RoomEvent(event) => self.room_events.send(*event),
                 Output::Command {
                     shard,
                     token,

@@ -30,6 +30,7 @@ mod media_sockets;
 mod origin;
 mod private_networks;
 mod process_metrics;
+mod room_events;
 mod session_outbox;
 mod shard;
 mod shard_metrics;

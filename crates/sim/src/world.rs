@@ -567,6 +567,7 @@ impl World {
                 self.oracle
                     .record_fault(self.now, format!("{session:?} was closed: {code} {reason}"));
             }
+            Output::RoomEvent(_) => {}
             Output::Command {
                 shard,
                 token,

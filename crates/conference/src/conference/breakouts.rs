@@ -17,6 +17,7 @@ use crate::message::{
 };
 use crate::names::clean_name;
 use crate::room::{Breakouts, Participant, PersonId, Room};
+use crate::room_event::DepartureReason;
 
 /// Requests of hosts.
 impl Conference {
@@ -189,7 +190,7 @@ impl Conference {
         if target != main {
             breakouts.record_away(id, participant.role);
         }
-        self.leave(id, Some(Refusal::NotInRoom));
+        self.leave(id, Some(Refusal::NotInRoom), DepartureReason::Moved);
         let moved = Participant {
             is_interrupted: false,
             ..participant
@@ -254,7 +255,7 @@ impl Conference {
         }
         for name in breakouts.rooms() {
             self.cancel_presence_timer(name);
-            self.rooms.remove(name);
+            self.remove_room(name);
         }
     }
 

@@ -10,22 +10,24 @@ use watersmeet_engine::command::{CloseReason, Command, DtlsState, Event, Produce
 use super::Conference;
 use super::media::RemovedProducer;
 use super::outputs::Output;
+use super::room_events::TrackChange;
 use super::timers::Timer;
 use crate::message::{Notice, Refusal, SessionId, ShardId};
+use crate::room_event::DepartureReason;
 
 /// Sessions and rooms.
 impl Conference {
-    /// Removes a connection that was closed.
-    pub(super) fn remove_session(&mut self, id: SessionId) {
+    /// Removes a session whose connection was closed or lost.
+    pub(super) fn remove_session(&mut self, id: SessionId, reason: DepartureReason) {
         self.keep_seat(id);
-        self.leave(id, None);
+        self.leave(id, None, reason);
         self.forget_session(id);
     }
 
     /// Closes a connection and removes it.
     pub(super) fn close_session(&mut self, id: SessionId, code: u16, reason: &'static str) {
         tracing::info!(session = id.0, code, reason, "connection closed");
-        self.leave(id, None);
+        self.leave(id, None, DepartureReason::Disconnected);
         self.close_connection_of(id, code, reason);
     }
 
@@ -41,8 +43,13 @@ impl Conference {
     }
 
     /// Removes a session from its room and lobby. Its unanswered requests are refused with
-    /// `refusal`, or dropped when the connection is closed.
-    pub(super) fn leave(&mut self, id: SessionId, refusal: Option<Refusal>) {
+    /// `refusal`, or dropped when the connection is closed. `reason` is what room events say.
+    pub(super) fn leave(
+        &mut self,
+        id: SessionId,
+        refusal: Option<Refusal>,
+        reason: DepartureReason,
+    ) {
         self.leave_lobby(id);
         let Some(membership) = self.sessions.membership(id) else {
             return;
@@ -54,6 +61,7 @@ impl Conference {
             return;
         };
         session.leave();
+        let has_connected = session.has_connected();
         self.media.forget_closed(id);
         let (peer, name) = (session.peer().clone(), &membership.room);
         tracing::info!(session = id.0, "participant left");
@@ -61,7 +69,11 @@ impl Conference {
             return;
         };
         let left = room.leave(membership.number);
-        if room.is_empty() {
+        let is_empty = room.is_empty();
+        if let Some(left) = &left {
+            self.report_departure(name, left, reason, has_connected);
+        }
+        if is_empty {
             // Closing a router closes its transports too.
             for router in self.placement.take_routers(name) {
                 let command = Command::CloseRouter { router: router.id };
@@ -97,7 +109,7 @@ impl Conference {
             self.cancel_seat_timer(name);
             self.cancel_presence_timer(name);
             self.cancel_test_timer(name);
-            self.rooms.remove(name);
+            self.remove_room(name);
             tracing::debug!(rooms = self.rooms.len(), "room closed");
         }
     }
@@ -195,7 +207,7 @@ impl Conference {
     }
 
     /// Ends what belongs to a removed producer: closes it on the other shards to which it was piped, cancels
-    /// its timer, and gives its place among the cameras of the room to another one.
+    /// its timer, reports that it is unpublished, and gives its place among the cameras of the room to another one.
     pub(super) fn release_producer(&mut self, removed: &RemovedProducer) {
         let producer = removed.producer;
         if let Some(at) = removed.score_timer {
@@ -204,6 +216,7 @@ impl Conference {
         for &shard in &removed.pipes {
             self.send_command(shard, Command::CloseProducer { producer });
         }
+        self.report_track(&removed.track, TrackChange::Unpublished);
         self.schedule_last_n(&removed.room);
     }
 

@@ -49,6 +49,7 @@ impl Conference {
             resume: None,
             presence: Presence::LISTED,
             person: PersonId::default(),
+            stay: None,
         };
         let name: Arc<str> = PeerId::generate(&mut self.rng, "test_").as_str().into();
         let until = self.now + CONNECTION_TEST_TIMEOUT;

@@ -13,6 +13,7 @@ use crate::message::{
     Reply, Role, RoomSnapshot, SessionId,
 };
 use crate::room::{Participant, PersonId, Presence};
+use crate::room_event::DepartureReason;
 use crate::session::Membership;
 
 impl Conference {
@@ -48,12 +49,13 @@ impl Conference {
             resume: identity.resume.clone(),
             presence: Presence::LISTED,
             person: PersonId::default(),
+            stay: None,
         };
         let replaced = self.find_replaced(&request.room, &participant)?;
         let replaced = returning.session.or(replaced);
         match is_unseen {
             true => self.leave_lobby(id),
-            false => self.leave(id, Some(Refusal::NotInRoom)),
+            false => self.leave(id, Some(Refusal::NotInRoom), DepartureReason::Left),
         }
         // One that waits takes the place of a participant when it is admitted.
         if let Some(session) = replaced.filter(|it| !waits || self.is_waiting(*it)) {
@@ -103,7 +105,7 @@ impl Conference {
             false,
             &Return::default(),
         )?;
-        self.leave(id, Some(Refusal::NotInRoom));
+        self.leave(id, Some(Refusal::NotInRoom), DepartureReason::Left);
         let name: Arc<str> = request.room.into();
         let forwarding = self.config.forwarding;
         let room = self
@@ -338,10 +340,11 @@ impl Conference {
     pub(super) fn add_participant(
         &mut self,
         name: &Arc<str>,
-        participant: Participant,
+        mut participant: Participant,
     ) -> Result<RoomSnapshot, Refusal> {
         let id = participant.session;
         tracing::info!(session = id.0, "participant joined");
+        let is_moved = self.begin_stay(name, &mut participant);
         let room = self.rooms.get_mut(name).ok_or(Refusal::Internal)?;
         if let Some(due) = room.reserved_until() {
             let timer = Timer::Reservation(Arc::clone(name));
@@ -359,6 +362,7 @@ impl Conference {
             }
             session.record_join(self.now);
         }
+        self.report_join(name, membership.number, is_moved);
         self.tell_arrival(name, membership.number);
         self.show_raised_hand(name, membership.number);
         self.tell_breakouts_to(&self.main_of(name), id);

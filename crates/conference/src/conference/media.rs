@@ -22,7 +22,7 @@ use watersmeet_wire::units::{Map, Time};
 pub(super) use self::closed::ClosedObject;
 use self::closed::ClosedObjects;
 use self::objects::{AnnouncedProducer, ProducerScores, SessionMedia, Transport};
-pub(super) use self::objects::{Consumer, HeldConsume, SCORE_MAX};
+pub(super) use self::objects::{Consumer, HeldConsume, OwnedTrack, SCORE_MAX};
 pub(super) use self::removed::RemovedProducer;
 use crate::dialect::RequestTag;
 use crate::message::{
@@ -312,6 +312,11 @@ impl MediaOwnership {
     /// Returns the summary of an announced producer.
     pub(super) fn producer_summary(&self, producer: ProducerId) -> Option<&ProducerSummary> {
         self.producers.get(&producer).map(|it| &it.summary)
+    }
+
+    /// Returns an announced producer as room events name it.
+    pub(super) fn track(&self, producer: ProducerId) -> Option<OwnedTrack> {
+        self.producers.get(&producer).map(AnnouncedProducer::track)
     }
 
     /// Returns the summaries of the announced producers of a session, oldest first.

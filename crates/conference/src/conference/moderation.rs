@@ -203,7 +203,7 @@ impl Conference {
         let Ok(shard) = self.media.own_producer(id, producer) else {
             return false;
         };
-        if self.media.set_producer_paused(producer, true).is_none() {
+        if self.set_producer_paused(producer, true).is_none() {
             return false;
         }
         self.send_command(shard, Command::PauseProducer { producer });
@@ -212,7 +212,7 @@ impl Conference {
 
     /// Removes a session from its room or lobby and notifies it of the reason.
     pub(super) fn remove_from_room(&mut self, id: SessionId, reason: RemovalReason) {
-        self.leave(id, Some(Refusal::NotInRoom));
+        self.leave(id, Some(Refusal::NotInRoom), reason.into());
         self.notify(id, &Notice::Removed { reason });
     }
 

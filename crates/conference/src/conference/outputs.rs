@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use watersmeet_engine::command::Command;
 
 use crate::message::{CommandToken, SessionId, ShardId};
+use crate::room_event::RoomEvent;
 
 /// Action that the caller must carry out.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub enum Output {
         /// Command to carry out.
         command: Command,
     },
+    /// Tell those who follow what happens in rooms.
+    RoomEvent(Box<RoomEvent>),
 }
 
 /// Outputs in the order in which they are carried out. The caller drains them after each input,

@@ -21,6 +21,7 @@ use crate::close_codes::{CLOSE_INTERNAL, CLOSE_RESTART};
 #[cfg(feature = "faults")]
 use crate::faults::PanicStage;
 use crate::message::SessionId;
+use crate::room_event::DepartureReason;
 use crate::session::Membership;
 
 /// Reason of the close of a session whose input led to a panic.
@@ -180,14 +181,18 @@ impl Conference {
         let members = members.filter(|(_, it)| is_named(it.membership()) || is_named(it.lobby()));
         sessions.extend(members.map(|(id, _)| id));
         tracing::error!(sessions = sessions.len(), "room dropped after a panic");
+        let inside = self.rooms.participants_of(name);
         for session in sessions {
             self.purge_session(session, CLOSE_RESTART, ROOM_FAILED);
+        }
+        for left in inside {
+            self.report_departure(name, &left, DepartureReason::Disconnected, true);
         }
         for router in self.placement.take_routers(name) {
             let command = Command::CloseRouter { router: router.id };
             self.send_command(router.shard, command);
         }
-        self.rooms.remove(name);
+        self.remove_room(name);
         let is_of_room = |timer: &Timer| match timer {
             Timer::Reservation(room)
             | Timer::Seats(room)

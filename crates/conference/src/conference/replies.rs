@@ -134,6 +134,7 @@ impl Conference {
         if !self.media.announce_producer(id, room, summary, consumable) {
             return Err(Refusal::TransportNotFound);
         }
+        self.report_published(producer.producer);
         let sessions = self.rooms.get(room).map(|it| it.sessions());
         let others = sessions.into_iter().flatten().filter(|it| *it != id);
         let others = others.map(|it| self.media.announced_len_of(it)).sum();
@@ -150,7 +151,7 @@ impl Conference {
         paused: bool,
     ) -> Result<Reply, Refusal> {
         let room = self.media.producer_room(producer);
-        let is_new = self.media.set_producer_paused(producer, paused);
+        let is_new = self.set_producer_paused(producer, paused);
         let (Some(room), Some(is_new)) = (room, is_new) else {
             return Err(Refusal::ProducerNotFound);
         };

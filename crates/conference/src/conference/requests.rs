@@ -10,6 +10,7 @@ use super::pending_commands::CommandPurpose;
 use super::request_context::{Outcome, RequestContext};
 use crate::dialect::RequestTag;
 use crate::message::{ProducerSummary, Refusal, Reply, Request, SessionId, ShardId, StatsSubject};
+use crate::room_event::DepartureReason;
 
 impl Conference {
     /// Carries out a request, and responds unless the outcome waits for a shard or a transport.
@@ -56,7 +57,7 @@ impl Conference {
             }
             Request::Leave => {
                 let room = self.sessions.room_or_lobby(id)?;
-                self.leave(id, Some(Refusal::NotInRoom));
+                self.leave(id, Some(Refusal::NotInRoom), DepartureReason::Left);
                 Ok(Some(Reply::Left { room }))
             }
             Request::ListParticipants => Ok(Some(Reply::Participants(self.list_participants(id)?))),

@@ -14,6 +14,7 @@ use crate::dialect::{Effect, RequestTag};
 use crate::limits::DETACHED_SESSIONS_MAX;
 use crate::message::{Refusal, Reply, ResumeRequest, SessionId};
 use crate::resumption::end_of_session;
+use crate::room_event::DepartureReason;
 use crate::seats::ResumeKey;
 use crate::session::Session;
 
@@ -37,7 +38,7 @@ impl Conference {
         let ends_at = end_of_session(session.liveness().last_frame());
         let has_ended = !is_inside || ends_at <= self.now || session.resumption().is_none();
         if has_ended || self.sessions.detached_len() >= DETACHED_SESSIONS_MAX {
-            return self.remove_session(id);
+            return self.remove_session(id, DepartureReason::ConnectionLost);
         }
         tracing::info!(
             session = id.0,

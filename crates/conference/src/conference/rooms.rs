@@ -74,6 +74,13 @@ impl Rooms {
         self.by_name.range::<str, _>((from, Bound::Unbounded))
     }
 
+    /// Returns copies of the participants of a room, in order of joining.
+    pub(super) fn participants_of(&self, name: &str) -> Vec<Participant> {
+        let participants = self.get(name).map(|it| it.participants());
+        let participants = participants.into_iter().flatten();
+        participants.map(|(_, it)| it.clone()).collect()
+    }
+
     /// Returns the participant of a membership.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::{Value, json};
 use watersmeet_conference::access::TokenKeys;
+use watersmeet_conference::room_event::RoomEvent;
 use watersmeet_conference::socketio::{self, PacketKind};
 use watersmeet_conference::{
     CommandToken, Conference, ConferenceConfig, ConferenceLimits, ConnectRequest, DialectKind,
@@ -115,6 +116,10 @@ pub struct TestConference {
     pub droppable: BTreeSet<String>,
     /// Close codes of the connections that the conference closed.
     pub closed: BTreeMap<SessionId, u16>,
+    /// Events of rooms, oldest first.
+    pub room_events: Vec<RoomEvent>,
+    /// Number of those that the test has read.
+    pub room_events_read: usize,
     /// Number of protoo clients that got a peer id of their own.
     pub protoo_clients: u64,
     next_session: u64,
@@ -142,6 +147,8 @@ impl TestConference {
             texts: BTreeMap::new(),
             droppable: BTreeSet::new(),
             closed: BTreeMap::new(),
+            room_events: Vec::new(),
+            room_events_read: 0,
             protoo_clients: 0,
             next_session: 0,
             next_id: 0,
@@ -356,6 +363,7 @@ impl TestConference {
             } => {
                 self.commands.push_back((shard, token, command));
             }
+            Output::RoomEvent(event) => self.room_events.push(*event),
         }
     }
 
@@ -447,6 +455,7 @@ impl TestConference {
         for shard in &self.shards {
             assert!(shard.is_empty(), "left over: {shard:?}");
         }
+        self.assert_events_balanced();
     }
 
     /// Joins a room with a native client. Returns the payload of `roomJoined`.

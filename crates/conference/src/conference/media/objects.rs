@@ -11,6 +11,7 @@ use crate::dialect::RequestTag;
 use crate::message::{
     CreatedTransport, Direction, ProducerSummary, SessionId, ShardId, TransportKey,
 };
+use crate::room_event::TrackRecord;
 
 /// Score of what arrives completely.
 pub const SCORE_MAX: u8 = 10;
@@ -76,6 +77,36 @@ pub(super) struct AnnouncedProducer {
     pub consumers: Map<ConsumerId, SessionId>,
     /// Reception scores of its encodings.
     pub scores: ProducerScores,
+}
+
+impl AnnouncedProducer {
+    /// Returns the producer as room events name it.
+    pub fn track(&self) -> OwnedTrack {
+        let codec = self.consumable.codecs.iter().find(|it| it.is_media());
+        OwnedTrack {
+            owner: self.owner,
+            room: Arc::clone(&self.room),
+            track: TrackRecord {
+                producer: self.summary.producer,
+                kind: self.summary.kind,
+                source: self.summary.source,
+                mime_type: codec.map_or("", |it| &it.mime_type).into(),
+                is_simulcast: self.consumable.encodings.len() > 1,
+                is_muted: self.summary.paused,
+            },
+        }
+    }
+}
+
+/// A track with its owner and room.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OwnedTrack {
+    /// Session that sends it.
+    pub owner: SessionId,
+    /// Room in which it was announced.
+    pub room: Arc<str>,
+    /// The track.
+    pub track: TrackRecord,
 }
 
 /// Reception scores of a producer.

@@ -59,6 +59,7 @@ impl MediaOwnership {
             }
         }
         let removed = self.producers.remove(&producer)?;
+        let track = removed.track();
         for (consumer, receiver) in removed.consumers {
             self.consumers.remove(&consumer);
             if let Some(media) = self.by_session.get_mut(&receiver) {
@@ -69,6 +70,7 @@ impl MediaOwnership {
         }
         Some(RemovedProducer {
             producer,
+            track,
             room: removed.room,
             pipes: removed.pipes,
             score_timer: removed.scores.timer,
@@ -104,6 +106,7 @@ impl MediaOwnership {
             orphans.extend(it.consumers.keys().copied());
             producers.push(RemovedProducer {
                 producer,
+                track: it.track(),
                 room: Arc::clone(&it.room),
                 pipes: std::mem::take(&mut it.pipes),
                 score_timer: it.scores.timer,

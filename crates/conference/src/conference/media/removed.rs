@@ -6,6 +6,7 @@ use std::sync::Arc;
 use watersmeet_engine::command::{ProducerId, TransportId};
 use watersmeet_wire::units::Time;
 
+use super::objects::OwnedTrack;
 use crate::message::ShardId;
 
 /// Announced producer that was removed.
@@ -19,6 +20,8 @@ pub struct RemovedProducer {
     pub pipes: BTreeSet<ShardId>,
     /// Time for which the timer of its scores is set.
     pub score_timer: Option<Time>,
+    /// The producer as room events name it.
+    pub track: OwnedTrack,
 }
 
 /// Transport that was removed.
