@@ -187,9 +187,8 @@ fn record(tallies: &mut [MinuteTally; NAMES.len()], rooms: &[RoomObservation]) {
     assert_eq!(rooms.len(), 1);
     assert_eq!(rooms[0].participants.len(), NAMES.len());
     for it in &rooms[0].participants {
-        let index = NAMES
-            .iter()
-            .position(|name| it.name.as_deref() == Some(*name));
+        let shown = it.participant.display_name.as_deref();
+        let index = NAMES.iter().position(|name| shown == Some(*name));
         tallies[index.unwrap()].record(&it.observation);
     }
 }

@@ -143,6 +143,29 @@ impl Cause {
         }
     }
 
+    /// Returns how many observations at least must show it: one alone may be a dip.
+    pub(super) const fn count_min(self) -> u32 {
+        match self {
+            Self::Downlink
+            | Self::Uplink
+            | Self::LongDelay
+            | Self::PublisherCpu
+            | Self::ViewerCpu
+            | Self::ServerOverloaded
+            | Self::MicrophoneMuted
+            | Self::MicrophoneSilent => 2,
+            Self::Relay
+            | Self::TcpOnly
+            | Self::Interrupted
+            | Self::NeverConnected
+            | Self::MicrophoneDevice
+            | Self::CameraDevice
+            | Self::NetworkChanged
+            | Self::BrowserAsleep
+            | Self::LeftAbruptly => 1,
+        }
+    }
+
     /// Returns the bit of the cause in a set.
     pub(super) const fn bit(self) -> u32 {
         1 << self as u32

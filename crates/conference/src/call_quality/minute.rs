@@ -127,7 +127,8 @@ impl MinuteTally {
         let mut found = events;
         for cause in Cause::ALL {
             let count = counts.get(cause as usize).copied().unwrap_or(0);
-            if count > 0 && count * 100 >= cause.share_percent_min() * observations {
+            let is_frequent = count * 100 >= cause.share_percent_min() * observations;
+            if count >= cause.count_min() && is_frequent {
                 found |= cause.bit();
             }
         }
@@ -196,6 +197,13 @@ mod tests {
             assert_eq!((minute.down.kbps, minute.down.loss_percent), (600, 10));
             assert!(tally.is_empty());
         }
+    }
+
+    #[test]
+    fn single_observation_shows_a_dip_and_no_slow_line() {
+        let mut tally = MinuteTally::default();
+        tally.record(&lossy());
+        assert_eq!(tally.take().1, []);
     }
 
     #[test]

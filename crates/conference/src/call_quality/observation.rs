@@ -1,11 +1,9 @@
 //! What was observed of one participant over an interval.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::page_report::PageReport;
-use crate::message::{PeerId, SessionId};
+use crate::room_event::{ParticipantRecord, RoomRecord};
 
 /// How media travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -132,12 +130,8 @@ pub struct Observation {
 /// Observation of a participant, with who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParticipantObservation {
-    /// Session of the participant.
-    pub session: SessionId,
-    /// Public id of the participant.
-    pub peer: PeerId,
-    /// Name shown to others.
-    pub name: Option<Arc<str>>,
+    /// Who it is.
+    pub participant: ParticipantRecord,
     /// What was observed.
     pub observation: Observation,
 }
@@ -145,8 +139,8 @@ pub struct ParticipantObservation {
 /// Observations of all participants of a room over the same interval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomObservation {
-    /// Name of the room.
-    pub room: Arc<str>,
+    /// The room.
+    pub room: RoomRecord,
     /// Participants, in order of joining.
     pub participants: Vec<ParticipantObservation>,
 }

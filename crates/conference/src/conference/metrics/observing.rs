@@ -8,13 +8,13 @@ use watersmeet_wire::units::{Map, Time};
 
 use super::super::Conference;
 use super::super::request_context::Outcome;
+use super::super::room_events::{participant_record, room_record};
 use crate::call_quality::{PageReport, ParticipantObservation, RoomObservation, Surroundings};
 use crate::message::{Refusal, Reply, SessionId};
-use crate::room::Room;
 
 impl Conference {
     /// Returns what the samples of all shards show of each participant, by room. `is_relay` tells whether an address
-    /// is that of a relay. Rooms for connection tests are left out.
+    /// is that of a relay. Rooms of connection tests never start, and are left out.
     pub fn observe_rooms(
         &mut self,
         now: Time,
@@ -28,11 +28,15 @@ impl Conference {
             }
         }
         let mut observed = Vec::new();
-        for (name, room) in self.rooms.iter().filter(|(_, it)| is_observed(it)) {
+        for (name, room) in self.rooms.iter() {
+            let Some(record) = room_record(name, room) else {
+                continue;
+            };
             let mut participants = Vec::new();
             for (_, participant) in room.participants() {
                 let id = participant.session;
-                let Some(session) = self.sessions.get_mut(id) else {
+                let record = participant_record(participant);
+                let (Some(session), Some(record)) = (self.sessions.get_mut(id), record) else {
                     continue;
                 };
                 let shard = self.media.shard_of(id);
@@ -45,14 +49,12 @@ impl Conference {
                 let samples = by_session.get(&id).map_or(&[][..], Vec::as_slice);
                 let observation = session.observed().observe(now, samples, &surroundings);
                 participants.push(ParticipantObservation {
-                    session: id,
-                    peer: participant.peer.clone(),
-                    name: participant.display_name.clone(),
+                    participant: record,
                     observation,
                 });
             }
             observed.push(RoomObservation {
-                room: name.clone(),
+                room: record,
                 participants,
             });
         }
@@ -73,9 +75,4 @@ impl Conference {
             false => Err(Refusal::RateLimited),
         }
     }
-}
-
-/// Returns whether the history knows of a room.
-fn is_observed(room: &Room) -> bool {
-    room.has_participants() && !room.is_connection_test()
 }
