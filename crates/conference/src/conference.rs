@@ -89,7 +89,9 @@ use crate::access::Grant;
 use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
 use crate::connect_request::{ConnectRequest, DialectKind};
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext};
-use crate::message::{CommandToken, Notice, Policy, Refusal, Reply, Request, SessionId, ShardId};
+use crate::message::{
+    CommandToken, Notice, Policy, Refusal, Reply, Request, SessionId, ShardId, event_rng,
+};
 use crate::room_event::DepartureReason;
 use crate::session::{Session, WaitingRequest};
 
