@@ -20,6 +20,7 @@ use watersmeet_engine::worker::WorkerConfig;
 
 use crate::acme::AcmeCertificate;
 use crate::app_error::AppError;
+use crate::call_history::{CallHistory, Observer};
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice, Loaded, is_documentation};
 use crate::http::connection_limit::ConnectionLimit;
@@ -34,7 +35,7 @@ use crate::media_sockets::{ConnectionSender, MediaSockets};
 use crate::room_events::RoomEventSender;
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
-use crate::turn_server::{BoundTurnListeners, TurnServer, TurnSetup};
+use crate::turn_server::{BoundTurnListeners, RelayedAddresses, TurnServer, TurnSetup};
 use crate::{
     conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, turn_server,
     watchdog,
@@ -101,7 +102,13 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let conference_config = conference_setup::conference_config(config, Arc::clone(&keys), clock)?;
     let room_events = RoomEventSender::default();
     let conference = Conference::new(conference_config, shard::seeded_rng()?);
-    let (hub, hub_handle) = Hub::new(conference, clock, shards, reports, room_events);
+    let relayed = Arc::<RelayedAddresses>::default();
+    let history = CallHistory::start(config, clock)?;
+    let observer = history.clone().map(|history| {
+        let interval = Duration::from_secs(config.history_interval_s.into());
+        Observer::new(history, interval, Arc::clone(&relayed))
+    });
+    let (hub, hub_handle) = Hub::new(conference, clock, shards, reports, room_events, observer);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
     let site = SiteContext::new(
@@ -110,8 +117,9 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         clock,
         config,
         keys,
+        history.clone(),
     )?;
-    let turn = start_turn(config, &site, media, announced, turn_listeners)?;
+    let turn = start_turn(config, &site, media, (announced, relayed), turn_listeners)?;
     tokio::spawn(watchdog::run(heartbeats));
     let banner = startup_banner::render(loaded, &bound.listeners);
     // A closed standard output does not keep the server from running.
@@ -138,6 +146,9 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         hub_handle.announce_shutdown(notice).await;
         stop.send_replace(true);
         shut_down(hub, &servers, threads).await;
+        if let Some(history) = history {
+            history.flush().await;
+        }
     };
     tokio::select! {
         () = signals.next() => tracing::warn!("second signal: exiting without waiting for sessions"),
@@ -151,7 +162,7 @@ fn start_turn(
     config: &Config,
     site: &SiteContext,
     media: Vec<SocketAddr>,
-    announced: watch::Receiver<Vec<IpAddr>>,
+    (announced, relayed): (watch::Receiver<Vec<IpAddr>>, Arc<RelayedAddresses>),
     listeners: Option<BoundTurnListeners>,
 ) -> Result<Option<TurnServer>, AppError> {
     let setup = TurnSetup {
@@ -159,6 +170,7 @@ fn start_turn(
         announced,
         rates: Arc::clone(&site.rates),
         metrics: Arc::clone(&site.turn_metrics),
+        relayed,
         clock: site.clock,
     };
     let turn = TurnServer::new(config, setup)?;

@@ -12,7 +12,7 @@ use super::page_report::{DeviceState, PageReport};
 const LOSS_PERCENT_MAX: u32 = 6;
 
 /// Jitter of the sound above which its buffer grows noticeably, in milliseconds.
-const JITTER_MS_MAX: u32 = 60;
+const JITTER_MS_MAX: u32 = 40;
 
 /// Round trip above which people talk over one another, in milliseconds (ITU-T G.114: 400 ms one way is
 /// unacceptable).

@@ -217,7 +217,10 @@ pub fn call(path: &Path, id: &str) -> Result<Option<StoredCallDetails>, HistoryE
     }))
 }
 
-fn participants(connection: &Connection, call: &str) -> Result<Vec<StoredParticipant>, HistoryError> {
+fn participants(
+    connection: &Connection,
+    call: &str,
+) -> Result<Vec<StoredParticipant>, HistoryError> {
     let mut statement = connection.prepare(
         "SELECT id, peer, name, dialect, joined_ms, left_ms, left_reason FROM participants
          WHERE call = ?1 ORDER BY joined_ms, id",
@@ -238,15 +241,17 @@ fn participants(connection: &Connection, call: &str) -> Result<Vec<StoredPartici
 }
 
 fn causes_of_call(connection: &Connection, call: &str) -> Result<Vec<Cause>, HistoryError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT DISTINCT causes FROM minutes WHERE call = ?1 AND causes <> ''",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT DISTINCT causes FROM minutes WHERE call = ?1 AND causes <> ''")?;
     let rows = statement.query_map([call], |row| row.get::<_, String>(0))?;
     let mut found = BTreeSet::new();
     for causes in rows {
         found.extend(read_causes(&causes?));
     }
-    Ok(Cause::ALL.into_iter().filter(|it| found.contains(it)).collect())
+    Ok(Cause::ALL
+        .into_iter()
+        .filter(|it| found.contains(it))
+        .collect())
 }
 
 fn read_call(row: &Row<'_>) -> rusqlite::Result<StoredCall> {

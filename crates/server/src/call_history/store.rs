@@ -6,7 +6,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+#[cfg(test)]
+use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, Transaction, params};
 use watersmeet_wire::units::Time;
 
 use super::Deletion;
@@ -106,7 +108,9 @@ impl Store {
     pub fn delete(&self, deletion: &Deletion) -> Result<usize, HistoryError> {
         let connection = &self.connection;
         Ok(match deletion {
-            Deletion::Call(call) => connection.execute("DELETE FROM calls WHERE id = ?1", [call])?,
+            Deletion::Call(call) => {
+                connection.execute("DELETE FROM calls WHERE id = ?1", [call])?
+            }
             Deletion::Participant { call, participant } => connection.execute(
                 "DELETE FROM participants WHERE call = ?1 AND id = ?2",
                 [call, participant],
@@ -153,6 +157,20 @@ impl Store {
         Ok(pages * number("page_size")?)
     }
 
+    /// Lets the file not grow any more, as a full disk does.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    #[cfg(test)]
+    pub fn limit_pages(&self) -> Result<(), HistoryError> {
+        let pages: u64 = self
+            .connection
+            .pragma_query_value(None, "page_count", |it| it.get(0))?;
+        let query = format!("PRAGMA max_page_count({pages})");
+        self.connection.query_row(&query, [], |_| Ok(()))?;
+        Ok(())
+    }
+
     /// Returns the call of a participant that is still there, by its name, for tests of what was deleted.
     ///
     /// # Errors
@@ -185,9 +203,8 @@ fn apply(
         let since_1970 = options.unix_epoch + at.since_origin();
         i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
     };
-    let mut execute = |sql, values: &[&dyn rusqlite::ToSql]| {
-        transaction.prepare_cached(sql)?.execute(values)
-    };
+    let execute =
+        |sql, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
     match change {
         Change::CallStarted { call, room, at } => execute(
             "INSERT OR IGNORE INTO calls (id, room, started_ms) VALUES (?1, ?2, ?3)",
@@ -205,7 +222,14 @@ fn apply(
             execute(
                 "INSERT OR IGNORE INTO participants (call, id, peer, name, dialect, joined_ms)
                  SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)",
-                params![call, participant.session, peer, name, participant.dialect, joined_ms],
+                params![
+                    call,
+                    participant.session,
+                    peer,
+                    name,
+                    participant.dialect,
+                    joined_ms
+                ],
             )?
         }
         Change::Left {

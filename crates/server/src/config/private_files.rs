@@ -20,7 +20,9 @@ impl PrivateFiles {
         let single = [&config.file, &config.jwt_secret_file, &config.tls_key];
         let single = single.into_iter().filter_map(Option::as_ref);
         let state = (!config.domains.is_empty()).then_some(&config.state_dir);
-        Self(keys.chain(single).chain(state).cloned().collect())
+        let mut files: Vec<_> = keys.chain(single).chain(state).cloned().collect();
+        files.extend(config.history.then(|| config.history_path()));
+        Self(files)
     }
 
     /// Returns a private file that is in `folder`, which is in its canonical form.

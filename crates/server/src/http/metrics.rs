@@ -18,6 +18,7 @@ use super::forwarded;
 use super::json_response::ApiError;
 use super::site::SiteContext;
 use conference::ConferenceCollector;
+use history::HistoryCollector;
 use http::HttpCollector;
 use process::ProcessCollector;
 use turn::TurnCollector;
@@ -26,6 +27,7 @@ use workers::WorkerCollector;
 mod classic_format;
 mod conference;
 mod encoder;
+mod history;
 mod http;
 mod process;
 mod turn;
@@ -80,6 +82,7 @@ async fn collect(site: &SiteContext) -> Option<String> {
     registry.register_collector(Box::new(workers));
     registry.register_collector(Box::new(HttpCollector::collect(site)));
     registry.register_collector(Box::new(TurnCollector::new(site)));
+    registry.register_collector(Box::new(HistoryCollector::new(site)));
     registry.register(
         "http_requests",
         "HTTP requests by method, route and response status",

@@ -21,6 +21,7 @@ use super::request_metrics::RequestMetrics;
 use super::room_pseudonyms::RoomPseudonyms;
 use super::site_folder::SiteFolder;
 use super::stats_cache::StatsCache;
+use crate::call_history::CallHistory;
 use crate::clock::Clock;
 use crate::config::{Config, ListenerConfig, Mount, Network, PrivateFiles};
 use crate::heartbeat::Heartbeat;
@@ -67,6 +68,8 @@ pub struct SiteContext {
     pub request_metrics: Arc<RequestMetrics>,
     /// Metrics of the embedded TURN server.
     pub turn_metrics: Arc<TurnMetrics>,
+    /// History of calls, where it is kept.
+    pub history: Option<CallHistory>,
     /// Pseudonyms of rooms on public pages.
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
@@ -86,6 +89,7 @@ impl SiteContext {
         clock: Clock,
         config: &Config,
         keys: Arc<TokenKeys>,
+        history: Option<CallHistory>,
     ) -> io::Result<Self> {
         let (heartbeats, shard_metrics) = shards;
         Ok(Self {
@@ -96,6 +100,7 @@ impl SiteContext {
             api: Arc::new(ApiContext::new(config, keys)),
             request_metrics: Arc::default(),
             turn_metrics: Arc::default(),
+            history,
             pseudonyms: Arc::new(RoomPseudonyms::generate()?),
             origins: Arc::new(AllowedOrigins::new(config)),
             names: Arc::new(KnownNames::new(config)),

@@ -66,10 +66,10 @@ fn each_direction_of_a_line_is_judged_by_itself() {
     let cases = [
         (with(|it| it.down.lost = 210), Some(Cause::Downlink)),
         (with(|it| it.down.lost = 200), None),
-        (with(|it| it.down.jitter_ms = 61), Some(Cause::Downlink)),
+        (with(|it| it.down.jitter_ms = 41), Some(Cause::Downlink)),
         (with(|it| it.up.lost = 210), Some(Cause::Uplink)),
         (with(|it| it.up.lost = 200), None),
-        (with(|it| it.up.jitter_ms = 61), Some(Cause::Uplink)),
+        (with(|it| it.up.jitter_ms = 41), Some(Cause::Uplink)),
         (
             with(|it| it.round_trip_ms = Some(401)),
             Some(Cause::LongDelay),

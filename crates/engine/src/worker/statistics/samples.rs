@@ -11,6 +11,7 @@ use super::super::transport_entry::TransportEntry;
 use crate::consumer::Consumer;
 use crate::consumer::layer_limit::LayerLimit;
 use crate::producer::Producer;
+use crate::producer::stream::Stream;
 use crate::sample::{FlowSample, PictureCounts, ProducerSample, SampledCounts, TransportSample};
 use crate::slots::{ConsumerKey, ProducerKey, Slots};
 
@@ -51,23 +52,38 @@ fn sample_transport(
         pictures: PictureCounts::default(),
         producers: Vec::with_capacity(inbound.producers.len()),
     };
+    let mut jitter: Option<Duration> = None;
     for &key in &outbound.consumers {
         let Some(consumer) = consumers.get_mut(key) else {
             continue;
         };
         sample.down.add(consumer.take_sample());
+        if consumer.kind == MediaKind::Audio {
+            let added = added_jitter(consumer, producers.get(consumer.producer));
+            jitter = Some(jitter.map_or(added, |it| it.min(added)));
+        }
         sample.round_trip = sample.round_trip.max(consumer.measured_rtt(now));
         let producer = producers.get(consumer.producer);
         if let Some(producer) = producer.filter(|_| consumer.kind == MediaKind::Video) {
             count_picture(&mut sample.pictures, consumer, producer);
         }
     }
+    sample.down.jitter = jitter.unwrap_or_default();
     for &key in &inbound.producers {
         if let Some(producer) = producers.get_mut(key) {
             sample.producers.push(producer.take_sample());
         }
     }
     sample
+}
+
+/// Returns the jitter that a sound gets on the way from the server to the peer: without that which it arrives with.
+fn added_jitter(consumer: &Consumer, producer: Option<&Producer>) -> Duration {
+    let streams = producer.map(|it| it.streams.as_slice());
+    let streams = streams.unwrap_or_default().iter();
+    let micros = streams.map(Stream::jitter_micros).max().unwrap_or(0);
+    let reported = consumer.reported_jitter();
+    reported.saturating_sub(Duration::from_micros(micros))
 }
 
 /// Counts a picture that a peer should be sent.
@@ -90,17 +106,12 @@ impl Consumer {
     #[expect(clippy::cast_possible_truncation, reason = "samples count modulo 2^32")]
     fn take_sample(&mut self) -> FlowSample {
         let counters = &self.counters;
-        let flow = self.sampled.advance(SampledCounts {
+        self.sampled.advance(SampledCounts {
             packets: counters.packets as u32,
             lost: counters.lost as u32,
             requested: counters.nacked_packets as u32,
             keyframe_requests: (counters.plis + counters.firs) as u32,
-        });
-        let jitter = match self.kind {
-            MediaKind::Audio => self.reported_jitter(),
-            MediaKind::Video => Duration::ZERO,
-        };
-        FlowSample { jitter, ..flow }
+        })
     }
 }
 
@@ -114,7 +125,8 @@ impl Producer {
             let counters = &stream.counters;
             let counts = SampledCounts {
                 packets: counters.packets as u32,
-                lost: counters.lost as u32,
+                // Those still missing when they were counted, and those that were repaired before.
+                lost: (counters.lost + counters.repaired + counters.recovered) as u32,
                 requested: counters.nacked_packets as u32,
                 keyframe_requests: (counters.plis + counters.firs) as u32,
             };
