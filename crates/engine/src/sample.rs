@@ -49,6 +49,8 @@ pub struct FlowSample {
     pub packets: u32,
     /// Packets lost before repair, as the receiving side counts them.
     pub lost: u32,
+    /// Those of them that were still missing when the receiving side reported on them.
+    pub missing: u32,
     /// Packets that the receiving side requested again.
     pub requested: u32,
     /// Keyframes that the receiving side requested.
@@ -96,6 +98,8 @@ pub(crate) struct SampledCounts {
     pub packets: u32,
     /// Packets lost.
     pub lost: u32,
+    /// Packets still missing at a report.
+    pub missing: u32,
     /// Packets requested again.
     pub requested: u32,
     /// Keyframes requested.
@@ -109,6 +113,7 @@ impl SampledCounts {
         FlowSample {
             packets: counts.packets.wrapping_sub(before.packets),
             lost: counts.lost.wrapping_sub(before.lost),
+            missing: counts.missing.wrapping_sub(before.missing),
             requested: counts.requested.wrapping_sub(before.requested),
             keyframe_requests: counts
                 .keyframe_requests
@@ -123,6 +128,7 @@ impl FlowSample {
     pub fn add(&mut self, other: Self) {
         self.packets = self.packets.saturating_add(other.packets);
         self.lost = self.lost.saturating_add(other.lost);
+        self.missing = self.missing.saturating_add(other.missing);
         self.requested = self.requested.saturating_add(other.requested);
         self.keyframe_requests = self
             .keyframe_requests

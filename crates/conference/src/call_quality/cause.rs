@@ -126,12 +126,15 @@ impl Cause {
     }
 
     /// Returns how often it must be observed in a minute to count, in percent of the observations. Short dips are
-    /// usual on good lines too, and whoever listens may well be silent for a while.
+    /// usual on good lines too.
     pub(super) const fn share_percent_min(self) -> u32 {
         match self {
             Self::Downlink | Self::Uplink | Self::LongDelay => 34,
-            Self::PublisherCpu | Self::ViewerCpu | Self::ServerOverloaded => 30,
-            Self::MicrophoneMuted | Self::MicrophoneSilent => 100,
+            Self::PublisherCpu
+            | Self::ViewerCpu
+            | Self::ServerOverloaded
+            | Self::MicrophoneSilent => 30,
+            Self::MicrophoneMuted => 60,
             Self::Relay | Self::TcpOnly => 50,
             Self::Interrupted
             | Self::NeverConnected

@@ -27,6 +27,9 @@ const BUSY_PERCENT_MAX: u8 = 90;
 /// Share of frames that a device drops when it is too slow, in percent.
 const DROPPED_PERCENT_MAX: u8 = 15;
 
+/// Share of the time in which a page does not get to run because the device is too slow, in percent.
+const BUSY_PAGE_PERCENT_MAX: u8 = 40;
+
 /// Time for which a page that only shares its device with others is not held up, in milliseconds.
 const STALLED_MS_MAX: u32 = 8_000;
 
@@ -75,10 +78,11 @@ pub(super) fn causes_of(bits: u32) -> Vec<Cause> {
     all.filter(|it| bits & it.bit() != 0).collect()
 }
 
-/// Returns whether a device drops frames that arrived.
+/// Returns whether a device drops frames that arrived, or does not keep up with its page.
 fn is_viewer_slow(observation: &Observation, page: &PageReport) -> bool {
-    page.dropped_percent > DROPPED_PERCENT_MAX
-        && observation.down.loss_percent() <= LOSS_PERCENT_MAX
+    let drops = page.dropped_percent > DROPPED_PERCENT_MAX;
+    let is_lossy = observation.down.loss_percent() > LOSS_PERCENT_MAX;
+    drops && !is_lossy || page.busy_percent > BUSY_PAGE_PERCENT_MAX
 }
 
 /// Returns whether the line to the participant is slow, or loses or delays packets. A device that is too slow also

@@ -207,16 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn microphone_that_was_open_for_a_moment_was_not_muted() {
+    fn microphone_counts_as_muted_when_it_was_for_most_of_the_minute() {
         let muted = Observation {
             microphone: Microphone::Muted,
             ..good()
         };
         let mut tally = MinuteTally::default();
-        (0..5).for_each(|_| tally.record(&muted));
-        tally.record(&good());
+        (0..3).for_each(|_| tally.record(&muted));
+        (0..3).for_each(|_| tally.record(&good()));
         assert_eq!(tally.take().1, []);
-        (0..6).for_each(|_| tally.record(&muted));
+        (0..4).for_each(|_| tally.record(&muted));
+        (0..2).for_each(|_| tally.record(&good()));
         assert_eq!(tally.take().1, [Cause::MicrophoneMuted]);
     }
 

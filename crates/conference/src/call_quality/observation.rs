@@ -44,7 +44,7 @@ pub enum Microphone {
     Absent,
     /// Paused by its owner or by a host.
     Muted,
-    /// Open, and only digital silence arrives.
+    /// Open, and nothing but digital silence has ever arrived.
     Silent,
     /// Open, with sound or without audio levels.
     Open,

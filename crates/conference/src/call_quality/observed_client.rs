@@ -38,6 +38,8 @@ pub(crate) struct ObservedClient {
     unconnected_since: Option<Time>,
     /// Address from which the media of each transport came last.
     addresses: Map<TransportId, IpAddr>,
+    /// Whether any sound has come from its microphone.
+    was_heard: bool,
     /// Latest report of its page, with its arrival.
     page: Option<(Time, PageReport)>,
     /// Limit of these reports.
@@ -50,6 +52,7 @@ impl Default for ObservedClient {
             joined_at: None,
             unconnected_since: None,
             addresses: Map::new(),
+            was_heard: false,
             page: None,
             reports: TokenBucket::new(REPORTS_PER_SECOND, REPORTS_BURST),
         }
@@ -70,6 +73,7 @@ impl ObservedClient {
     /// Records that the client joined a room.
     pub fn record_join(&mut self, now: Time) {
         self.joined_at = Some(now);
+        self.was_heard = false;
         self.page = None;
     }
 
@@ -103,8 +107,12 @@ impl ObservedClient {
         for sample in samples {
             add_sample(&mut observation, sample, surroundings);
         }
-        // Nothing arrives before the media of a client has connected.
-        if connection != Connection::Connected && observation.microphone == Microphone::Silent {
+        // A microphone that works has given some noise once. Later, programs that remove noise may stay silent. Nothing
+        // arrives before the media of a client has connected.
+        let is_heard = observation.microphone == Microphone::Open;
+        self.was_heard |= is_heard && connection == Connection::Connected;
+        let may_be_silent = self.was_heard || connection != Connection::Connected;
+        if may_be_silent && observation.microphone == Microphone::Silent {
             observation.microphone = Microphone::Open;
         }
         observation

@@ -25,6 +25,8 @@ pub struct PageReport {
     pub concealed_percent: u8,
     /// Share of the received frames that were dropped instead of shown, or not decoded in time, in percent.
     pub dropped_percent: u8,
+    /// Share of the time in which the visible page did not get to run, in percent.
+    pub busy_percent: u8,
     /// Longest time for which the page did not run, in milliseconds: a device that sleeps, or a browser that is busy.
     pub stalled_ms: u32,
     /// State of the microphone.
@@ -58,6 +60,7 @@ impl PageReport {
             self.frozen_percent,
             self.concealed_percent,
             self.dropped_percent,
+            self.busy_percent,
         ];
         percents.iter().all(|it| *it <= 100) && self.stalled_ms <= STALLED_MS_MAX
     }

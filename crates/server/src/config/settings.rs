@@ -290,7 +290,7 @@ pub struct Config {
 
     /// Whether a history of calls is kept: who was there, the quality of each minute, and the likely cause of what was
     /// bad. Operators read it over the REST interface. Default false.
-    /// `history = true`
+    /// `history = false`
     pub history: bool,
     /// Days for which a call stays in the history, 1 to 3,650. Default 30.
     /// `history_days = 30`
@@ -303,7 +303,7 @@ pub struct Config {
     pub history_file: Option<PathBuf>,
     /// Whether the history has the names and public ids of participants. Names of rooms are always in it.
     /// Default false.
-    /// `history_names = true`
+    /// `history_names = false`
     pub history_names: bool,
     /// Seconds between two observations of all calls for the history, 1 to 20. Default 10.
     /// `history_interval_s = 10`

@@ -31,6 +31,7 @@ fn good() -> Observation {
     }
 }
 
+/// Returns the report of a page for which all is well.
 fn page() -> PageReport {
     PageReport {
         route: Some(Route::Udp),
@@ -160,6 +161,9 @@ fn slow_device_is_not_taken_for_a_slow_line() {
         ..slow
     };
     assert_eq!(judge(&lossy), [Cause::Downlink]);
+    let busy = with_page(|it| it.busy_percent = 41);
+    assert_eq!(judge(&busy), [Cause::ViewerCpu]);
+    assert_eq!(judge(&with_page(|it| it.busy_percent = 40)), []);
     let publisher = with_page(|it| it.limited_by_cpu = true);
     assert_eq!(judge(&publisher), [Cause::PublisherCpu]);
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use watersmeet_wire::params::MediaKind;
-use watersmeet_wire::units::Time;
+use watersmeet_wire::units::{Map, Time};
 
 use super::super::Worker;
 use super::super::transport_entry::TransportEntry;
@@ -15,29 +15,44 @@ use crate::producer::stream::Stream;
 use crate::sample::{FlowSample, PictureCounts, ProducerSample, SampledCounts, TransportSample};
 use crate::slots::{ConsumerKey, ProducerKey, Slots};
 
+/// Share of packets, in thousandths, from which on the losses of a producer also show in the reports of those who
+/// receive it: their lines are judged without it.
+const MISSING_PERMILLE_MAX: u32 = 10;
+
+/// Samples of all producers that arrive here.
+type ProducerSamples = Map<ProducerKey, ProducerSample>;
+
 impl Worker {
     /// Returns what happened on every transport since the last call.
     pub fn take_samples(&mut self, now: Time) -> Vec<TransportSample> {
-        let (producers, consumers) = (&mut self.producers, &mut self.consumers);
+        let mut produced = ProducerSamples::new();
+        let inbound = self.transports.values().map(|it| &it.inbound.producers);
+        for &key in inbound.flatten() {
+            if let Some(producer) = self.producers.get_mut(key) {
+                produced.insert(key, producer.take_sample());
+            }
+        }
+        let (producers, consumers) = (&self.producers, &mut self.consumers);
         let transports = self.transports.values();
-        let samples = transports.map(|entry| sample_transport(now, entry, producers, consumers));
+        let samples = transports.map(|entry| {
+            let mut sample = sample_transport(now, entry);
+            add_consumers(now, &mut sample, entry, producers, consumers, &produced);
+            let own = entry.inbound.producers.iter();
+            sample.producers = own.filter_map(|it| produced.get(it).copied()).collect();
+            sample
+        });
         samples.collect()
     }
 }
 
-fn sample_transport(
-    now: Time,
-    entry: &TransportEntry,
-    producers: &mut Slots<ProducerKey, Producer>,
-    consumers: &mut Slots<ConsumerKey, Consumer>,
-) -> TransportSample {
+/// Returns the sample of a transport without its media.
+fn sample_transport(now: Time, entry: &TransportEntry) -> TransportSample {
     let TransportEntry {
         transport,
-        inbound,
         outbound,
         ..
     } = entry;
-    let mut sample = TransportSample {
+    TransportSample {
         transport: entry.id,
         ice: transport.ice_state(),
         dtls: transport.dtls_state(),
@@ -50,31 +65,48 @@ fn sample_transport(
         round_trip: None,
         down: FlowSample::default(),
         pictures: PictureCounts::default(),
-        producers: Vec::with_capacity(inbound.producers.len()),
-    };
+        producers: Vec::new(),
+    }
+}
+
+/// Adds what was sent to the peer. Streams that arrived with gaps say nothing of the way to the peer.
+fn add_consumers(
+    now: Time,
+    sample: &mut TransportSample,
+    entry: &TransportEntry,
+    producers: &Slots<ProducerKey, Producer>,
+    consumers: &mut Slots<ConsumerKey, Consumer>,
+    produced: &ProducerSamples,
+) {
     let mut jitter: Option<Duration> = None;
-    for &key in &outbound.consumers {
+    for &key in &entry.outbound.consumers {
         let Some(consumer) = consumers.get_mut(key) else {
             continue;
         };
-        sample.down.add(consumer.take_sample());
+        let flow = consumer.take_sample();
+        if !produced.get(&consumer.producer).is_some_and(has_gaps) {
+            sample.down.add(flow);
+        }
+        let producer = producers.get(consumer.producer);
         if consumer.kind == MediaKind::Audio {
-            let added = added_jitter(consumer, producers.get(consumer.producer));
+            let added = added_jitter(consumer, producer);
             jitter = Some(jitter.map_or(added, |it| it.min(added)));
         }
         sample.round_trip = sample.round_trip.max(consumer.measured_rtt(now));
-        let producer = producers.get(consumer.producer);
         if let Some(producer) = producer.filter(|_| consumer.kind == MediaKind::Video) {
             count_picture(&mut sample.pictures, consumer, producer);
         }
     }
     sample.down.jitter = jitter.unwrap_or_default();
-    for &key in &inbound.producers {
-        if let Some(producer) = producers.get_mut(key) {
-            sample.producers.push(producer.take_sample());
-        }
-    }
-    sample
+}
+
+/// Returns whether so much of a producer is missing for good that its receivers report it too.
+fn has_gaps(sample: &ProducerSample) -> bool {
+    let FlowSample {
+        packets, missing, ..
+    } = sample.flow;
+    let all = packets.saturating_add(missing);
+    u64::from(missing) * 1_000 > u64::from(all) * u64::from(MISSING_PERMILLE_MAX)
 }
 
 /// Returns the jitter that a sound gets on the way from the server to the peer: without that which it arrives with.
@@ -109,6 +141,7 @@ impl Consumer {
         self.sampled.advance(SampledCounts {
             packets: counters.packets as u32,
             lost: counters.lost as u32,
+            missing: counters.lost as u32,
             requested: counters.nacked_packets as u32,
             keyframe_requests: (counters.plis + counters.firs) as u32,
         })
@@ -127,6 +160,7 @@ impl Producer {
                 packets: counters.packets as u32,
                 // Those still missing when they were counted, and those that were repaired before.
                 lost: (counters.lost + counters.repaired + counters.recovered) as u32,
+                missing: counters.lost as u32,
                 requested: counters.nacked_packets as u32,
                 keyframe_requests: (counters.plis + counters.firs) as u32,
             };

@@ -1,4 +1,4 @@
-//! Metrics of the history of calls. They are missing where it is off.
+//! Metrics of the history of calls. Where it is off, they stay zero, and there is none of its state.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::super::site::SiteContext;
 use super::encoder::FamilyEncoder;
-use crate::call_history::CallHistory;
+use crate::call_history::{CallHistory, HistoryCounters};
 
 /// Collects the metrics of the history.
 #[derive(Debug)]
@@ -27,16 +27,17 @@ impl HistoryCollector {
 
 impl Collector for HistoryCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(history) = &self.history else {
-            return Ok(());
-        };
-        let counters = history.counters();
+        let off = HistoryCounters::default();
+        let history = self.history.as_ref();
+        let counters = history.map_or(&off, CallHistory::counters);
         let mut families = FamilyEncoder::new(encoder);
-        families.gauge(
-            "history_up",
-            "Whether the history of calls can be written (1) or not (0)",
-            u64::from(counters.is_open()),
-        )?;
+        if history.is_some() {
+            families.gauge(
+                "history_up",
+                "Whether the history of calls can be written (1) or not (0)",
+                u64::from(counters.is_open()),
+            )?;
+        }
         families.gauge(
             "history_bytes",
             "Bytes in use in the file of the history of calls",
