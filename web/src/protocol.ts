@@ -125,6 +125,8 @@ export type PageReport = {
   concealedPercent: number;
   /** Share of the received frames that were dropped instead of shown, or not decoded in time, in percent. */
   droppedPercent: number;
+  /** Share of the time in which the visible page did not get to run, in percent. */
+  busyPercent: number;
   /** Longest time for which the page did not run, in milliseconds: a device that sleeps, or a browser that is busy. */
   stalledMs: number;
   /** State of the microphone. */

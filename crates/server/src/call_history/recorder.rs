@@ -80,8 +80,8 @@ struct Call {
     started_at: Time,
     /// Number of the present minute.
     minute: u32,
-    /// Participants by their ids, with what was observed of them in this minute. `None` when they were deleted.
-    participants: Map<Arc<str>, Option<MinuteTally>>,
+    /// Participants by their ids, with what was observed of them in this minute.
+    participants: Map<Arc<str>, MinuteTally>,
 }
 
 impl Recorder {
@@ -94,18 +94,6 @@ impl Recorder {
     pub fn restart(&mut self) {
         self.calls.clear();
         self.changes.clear();
-    }
-
-    /// Stops recording a participant of a call, or every one, because they were deleted.
-    pub fn forget(&mut self, call: &str, participant: Option<&str>) {
-        let Some(call) = self.calls.get_mut(call) else {
-            return;
-        };
-        for (id, tally) in &mut call.participants {
-            if participant.is_none_or(|it| it == &**id) {
-                *tally = None;
-            }
-        }
     }
 
     /// Handles something that happened in a room.
@@ -135,9 +123,8 @@ impl Recorder {
         for room in rooms {
             self.end_minute(at, &room.room);
             for it in &room.participants {
-                if let Some(tally) = self.tally(&room.room, &it.participant) {
-                    tally.record(&it.observation);
-                }
+                self.tally(&room.room, &it.participant)
+                    .record(&it.observation);
             }
         }
     }
@@ -161,27 +148,17 @@ impl Recorder {
             })
     }
 
-    /// Returns the present minute of a participant, which joins if it is not there; `None` when it was deleted.
-    fn tally(
-        &mut self,
-        room: &RoomRecord,
-        participant: &ParticipantRecord,
-    ) -> Option<&mut MinuteTally> {
-        let is_new = !self
-            .call(room)
-            .participants
-            .contains_key(&participant.session);
-        if is_new {
+    /// Returns the present minute of a participant, which joins if it is not there.
+    fn tally(&mut self, room: &RoomRecord, participant: &ParticipantRecord) -> &mut MinuteTally {
+        let id = &participant.session;
+        if !self.call(room).participants.contains_key(id) {
             self.changes.push(Change::Joined {
                 call: Arc::clone(&room.session),
                 participant: participant.clone(),
             });
         }
         let participants = &mut self.call(room).participants;
-        let tally = participants.entry(Arc::clone(&participant.session));
-        tally
-            .or_insert_with(|| Some(MinuteTally::default()))
-            .as_mut()
+        participants.entry(Arc::clone(id)).or_default()
     }
 
     /// Stores the minute of a call that has passed, if one has.
@@ -207,26 +184,22 @@ impl Recorder {
         participant: &ParticipantRecord,
         reason: DepartureReason,
     ) {
-        if let Some(tally) = self.tally(room, participant)
-            && reason == DepartureReason::ConnectionLost
-        {
+        let tally = self.tally(room, participant);
+        if reason == DepartureReason::ConnectionLost {
             tally.record_event(Cause::LeftAbruptly);
         }
-        let call = self.call(room);
-        let number = call.minute;
-        let Some(mut tally) = call.participants.remove(&participant.session) else {
-            return;
-        };
-        let minute = take_minute(&room.session, &participant.session, number, &mut tally);
-        if tally.is_some() {
-            self.changes.extend(minute);
-            self.changes.push(Change::Left {
-                call: Arc::clone(&room.session),
-                participant: Arc::clone(&participant.session),
-                at,
-                reason,
-            });
-        }
+        let mut tally = std::mem::take(tally);
+        let (call, id) = (&room.session, &participant.session);
+        let number = self.call(room).minute;
+        self.call(room).participants.remove(id);
+        self.changes
+            .extend(take_minute(call, id, number, &mut tally));
+        self.changes.push(Change::Left {
+            call: Arc::clone(call),
+            participant: Arc::clone(id),
+            at,
+            reason,
+        });
     }
 
     fn end_call(&mut self, at: Time, room: &RoomRecord) {
@@ -247,9 +220,11 @@ fn take_minute(
     call: &Arc<str>,
     participant: &Arc<str>,
     number: u32,
-    tally: &mut Option<MinuteTally>,
+    tally: &mut MinuteTally,
 ) -> Option<Change> {
-    let tally = tally.as_mut().filter(|it| !it.is_empty())?;
+    if tally.is_empty() {
+        return None;
+    }
     let (minute, causes) = tally.take();
     Some(Change::Minute {
         call: Arc::clone(call),

@@ -220,8 +220,9 @@ fn apply(
             let name = name.filter(|_| options.has_names);
             let joined_ms = ms(participant.joined_at);
             execute(
-                "INSERT OR IGNORE INTO participants (call, id, peer, name, dialect, joined_ms)
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)",
+                "INSERT INTO participants (call, id, peer, name, dialect, joined_ms)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)
+                 ON CONFLICT DO UPDATE SET left_ms = NULL, left_reason = NULL",
                 params![
                     call,
                     participant.session,

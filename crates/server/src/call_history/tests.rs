@@ -245,7 +245,6 @@ fn deleted_participant_is_not_recorded_any_more_in_the_same_call() {
     );
     store.apply(&recorder.take_changes()).unwrap();
     store.delete(&Deletion::Name("ana".to_owned())).unwrap();
-    recorder.forget("RM_1", Some("PA_ana"));
     recorder.handle_observations(
         at(75),
         &[observed(&room, &[("ana", false), ("ben", false)])],

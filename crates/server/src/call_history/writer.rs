@@ -150,18 +150,10 @@ impl Writer {
         }
     }
 
-    fn delete(&mut self, deletion: &Deletion) -> Result<usize, HistoryError> {
+    fn delete(&self, deletion: &Deletion) -> Result<usize, HistoryError> {
         let store = self.store.as_ref().ok_or(HistoryError::Busy)?;
-        let deleted = store.delete(deletion)?;
-        match deletion {
-            Deletion::Call(call) => self.recorder.forget(call, None),
-            Deletion::Participant { call, participant } => {
-                self.recorder.forget(call, Some(participant));
-            }
-            // Those who are there at the moment are recorded under the same name again.
-            Deletion::Name(_) => {}
-        }
-        Ok(deleted)
+        // Later minutes of what was deleted find no participant, and are not stored.
+        store.delete(deletion)
     }
 
     /// Opens the file if it is not open, and deletes what is too old or too much.
