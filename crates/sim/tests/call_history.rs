@@ -2,6 +2,7 @@
 //! and nobody else. In calls without a fault it names nobody.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use watersmeet_conference::call_quality::{
@@ -184,12 +185,16 @@ fn run(seed: u64, lines: AccessLink, fault: Option<(&'static str, Fault)>) -> Na
 
 /// Adds the observations of the only room.
 fn record(tallies: &mut [MinuteTally; NAMES.len()], rooms: &[RoomObservation]) {
-    assert_eq!(rooms.len(), 1);
-    assert_eq!(rooms[0].participants.len(), NAMES.len());
-    for it in &rooms[0].participants {
-        let shown = it.participant.display_name.as_deref();
-        let index = NAMES.iter().position(|name| shown == Some(*name));
-        tallies[index.unwrap()].record(&it.observation);
+    let observed: Vec<_> = rooms.iter().flat_map(|it| &it.participants).collect();
+    assert_eq!((rooms.len(), observed.len()), (1, NAMES.len()));
+    for (tally, name) in tallies.iter_mut().zip(NAMES) {
+        let is_named = |shown: &Option<Arc<str>>| shown.as_deref() == Some(name);
+        let mut all = observed.iter();
+        let found = all.find(|it| is_named(&it.participant.display_name));
+        assert!(found.is_some(), "{name} is observed");
+        found
+            .into_iter()
+            .for_each(|it| tally.record(&it.observation));
     }
 }
 
@@ -211,8 +216,9 @@ fn start(world: &mut World, name: &str, fault: Fault) {
         }),
         Fault::Outage(span) => world.start_outage(name, secs(span)),
         Fault::Muted => {
-            let participant = world.participant_mut(name).unwrap();
-            participant.browser.set_source_paused(now, 1, true);
+            if let Some(participant) = world.participant_mut(name) {
+                participant.browser.set_source_paused(now, 1, true);
+            }
         }
         Fault::Blocked | Fault::Relayed | Fault::Page(_) => {}
     }
