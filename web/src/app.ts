@@ -230,6 +230,7 @@ export class App {
       }),
       codec: this.options.codec,
       tracks: this.localTracks(),
+      devices: () => this.capture.states(),
       saveData: this.saveData,
       createSignalling: (events) => this.createSignalling(events),
       createMedia: this.createMedia,

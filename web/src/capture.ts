@@ -8,6 +8,8 @@ import { AudioOutput, type DeviceOption } from './audioOutput';
 import { heightOf, largestWidth, type CameraQuality } from './cameraQuality';
 import { MicrophoneMeter } from './microphoneMeter';
 import { MicrophoneWatch, type MicrophoneProblem } from './microphoneWatch';
+import type { DeviceState } from './protocol';
+import type { Devices } from './qualityReporter';
 
 export type Device = 'camera' | 'microphone';
 
@@ -97,6 +99,18 @@ export class Capture {
       await this.acquire([device]);
       await this.updateDeviceList();
     }
+  }
+
+  /** Returns the state of both devices, for the history of calls. */
+  states(): Devices {
+    const problem = this.microphoneProblem.value;
+    const opened = (device: Device): DeviceState => {
+      if (isBroken(this.error(device).value)) return 'failed';
+      return this.on(device).value && this.track(device).value ? 'working' : 'off';
+    };
+    const microphone = opened('microphone');
+    if (microphone === 'failed' || !problem) return { microphone, camera: opened('camera') };
+    return { microphone: problem === 'silent' ? 'silent' : 'talking-muted', camera: opened('camera') };
   }
 
   /** Switches those devices on that failed. */
@@ -317,4 +331,9 @@ async function permissionOf(device: Device): Promise<PermissionState> {
   } catch {
     return 'prompt';
   }
+}
+
+/** Whether a device does not work. One that a person does not have, or does not allow, is theirs to decide. */
+function isBroken(error: DeviceError | null): boolean {
+  return error === 'unplugged' || error === 'busy' || error === 'failed' || error === 'system';
 }

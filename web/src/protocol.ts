@@ -105,6 +105,36 @@ export type Ping = {
   seq?: number;
 };
 
+/** How media travels. */
+export type Route = 'udp' | 'tcp' | 'relay';
+
+/** State of a microphone or camera, as its page knows it. */
+export type DeviceState = 'off' | 'working' | 'silent' | 'talking-muted' | 'failed';
+
+/** Report of a page over the time since its last one. Not verified: it only explains what went wrong. */
+export type PageReport = {
+  /** How media travels, where the browser tells it. */
+  route?: Route;
+  /** Whether the browser sends less of a picture because the device is too slow. */
+  limitedByCpu: boolean;
+  /** Whether it does so because of the connection, which then carries less than the smallest picture needs. */
+  limitedByBandwidth: boolean;
+  /** Share of the time in which pictures stood still, in percent. */
+  frozenPercent: number;
+  /** Share of the sound that was made up, in percent. */
+  concealedPercent: number;
+  /** Share of the received frames that were dropped instead of shown, or not decoded in time, in percent. */
+  droppedPercent: number;
+  /** Share of the time in which the visible page did not get to run, in percent. */
+  busyPercent: number;
+  /** Longest time for which the page did not run, in milliseconds: a device that sleeps, or a browser that is busy. */
+  stalledMs: number;
+  /** State of the microphone. */
+  microphone: DeviceState;
+  /** State of the camera. */
+  camera: DeviceState;
+};
+
 /** `createTransport` */
 export type CreateTransport = {
   /** Direction of the media, as the client sees it. */
@@ -228,6 +258,8 @@ export type IceServer = {
 export type ClientOptions = {
   /** Video codec to publish with, such as `video/VP9`; absent leaves the choice. */
   forceVideoCodec?: string;
+  /** Interval, in seconds, at which the page reports on its call; absent when nobody wants reports. */
+  reportIntervalS?: number;
 };
 
 /** `connected` */
@@ -878,6 +910,8 @@ export interface Requests {
   closePoll: { payload: ClosePoll; reply: Empty };
   /** Answered by `done`. */
   ping: { payload: Ping; reply: Empty };
+  /** Answered by `done`. */
+  reportQuality: { payload: PageReport; reply: Empty };
   /** Answered by `resumed`. */
   resumeSession: { payload: ResumeSession; reply: Resumed };
   /** Answered by `roomJoined`. */

@@ -23,11 +23,12 @@ import { named, type NotificationContent } from './notifications';
 import type { Participant } from './participant';
 import { ParticipantList } from './participantList';
 import { Producers } from './producers';
-import type { Connected, MediaSource, Notice, Notices, RemovalReason, Role, RoomJoined, Waiting } from './protocol';
+import type { Connected, MediaSource, Notice, Notices, PageReport, RemovalReason, Role, RoomJoined, Waiting } from './protocol';
 import { discardTransports, requestTransports, type RequestedTransports } from './requestedTransports';
 import { ConnectionLost, Refusal, type RoomSignalling, type SignallingConnection } from './signalling';
 import { backoffMs } from './signallingSocket';
 import { QualityMonitor } from './qualityMonitor';
+import type { QualityReporter } from './qualityReporter';
 import { FINAL_REFUSALS, type Identity, type JoinFailure, type RoomOptions } from './roomOptions';
 import { Speakers } from './speakers';
 import { SpeakRequest } from './speakRequest';
@@ -93,6 +94,8 @@ export class Room {
   /** Media of the current attempt, without transports at first. */
   private mediaReady: Promise<Media> | null = null;
   private media: Media | null = null;
+  /** Reports on the call, where the server wants that. */
+  private reporter: QualityReporter | null = null;
   /** Number of the current attempt to enter; work of earlier attempts must not change the state. */
   private attempt = 0;
   /** The meeting's room, or the breakout room in which we are. */
@@ -335,9 +338,22 @@ export class Room {
       this.status.value = 'live';
     });
     this.quality.start(media);
+    void this.startReports(media);
     // The pictures of the others come first: negotiating both at once delays them on a slow machine.
     await this.consumers.start(media);
     if (attempt === this.attempt) await this.producers.start(media, this.options.codec ?? serverCodec(this.greeting));
+  }
+
+  /** Starts to report on the call, where the server wants that. */
+  private async startReports(media: Media): Promise<void> {
+    const intervalS = this.greeting?.options?.reportIntervalS;
+    const { devices } = this.options;
+    if (!intervalS || !devices) return;
+    const { QualityReporter } = await import('./qualityReporter');
+    if (media !== this.media) return;
+    this.reporter?.stop();
+    const send = (report: PageReport) => void this.signalling.request('reportQuality', report).catch(() => undefined);
+    this.reporter = new QualityReporter({ reports: () => media.reports(), devices, send }, intervalS);
   }
 
   private handleEnterError(error: unknown): void {
@@ -593,6 +609,8 @@ export class Room {
   private closeMedia(): void {
     this.recovery.reset();
     this.quality.stop();
+    this.reporter?.stop();
+    this.reporter = null;
     this.transportIds.clear();
     this.consumers.stop();
     this.media?.close();

@@ -2,6 +2,7 @@
 import type { ReadonlySignal } from '@preact/signals-core';
 import type { CreateMedia } from './media';
 import type { LocalTracks } from './producers';
+import type { Devices } from './qualityReporter';
 import type { SignallingConnection, SignallingEvents } from './signalling';
 import type { VideoCodec } from './videoCodec';
 
@@ -41,6 +42,8 @@ export interface RoomOptions {
   /** Codec from the page's URL; it takes precedence over the server's. */
   codec: VideoCodec | null;
   tracks: LocalTracks;
+  /** Returns the state of the person's devices, for reports to a server that keeps a history of calls. */
+  devices?: () => Devices;
   /** Whether the cameras of others are not to be received. */
   saveData: ReadonlySignal<boolean>;
   createSignalling(events: SignallingEvents): SignallingConnection;

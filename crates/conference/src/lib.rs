@@ -4,6 +4,7 @@
 
 pub mod access;
 mod bans;
+pub mod call_quality;
 pub mod close_codes;
 pub mod conference;
 mod connect_request;

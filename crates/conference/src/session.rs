@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use watersmeet_wire::units::{Time, TokenBucket};
 
+use crate::call_quality::ObservedClient;
 use crate::connect_request::ClientKey;
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag};
 use crate::limits::{
@@ -39,6 +40,8 @@ pub(crate) struct Session {
     reactions: TokenBucket,
     /// Limit of its captions.
     captions: TokenBucket,
+    /// What is kept of it from one observation to the next.
+    observed: ObservedClient,
     /// Token of the connect request. It was valid at that time and may have expired since.
     token: Option<Token>,
     /// Whether joining any room requires a token.
@@ -114,6 +117,7 @@ impl Session {
             relay_budget: RelayBudget::default(),
             reactions: TokenBucket::new(REACTIONS_PER_SECOND, REACTIONS_BURST),
             captions: TokenBucket::new(CAPTIONS_PER_SECOND, CAPTIONS_BURST),
+            observed: ObservedClient::default(),
             token: token.map(Token),
             token_required,
             client: None,
@@ -204,8 +208,9 @@ impl Session {
     }
 
     /// Records the time at which it joined a room.
-    pub(crate) const fn record_join(&mut self, now: Time) {
+    pub(crate) fn record_join(&mut self, now: Time) {
         self.joined_at = Some(now);
+        self.observed.record_join(now);
     }
 
     /// Takes the time at which it joined a room, for the join duration; later calls return `None`.
@@ -239,6 +244,11 @@ impl Session {
     /// Returns the limit of what it makes the server send to others.
     pub(crate) const fn relay_budget(&mut self) -> &mut RelayBudget {
         &mut self.relay_budget
+    }
+
+    /// Returns what is kept of it from one observation to the next.
+    pub(crate) const fn observed(&mut self) -> &mut ObservedClient {
+        &mut self.observed
     }
 
     /// Counts a reaction. Returns false, and counts nothing, when there were too many.

@@ -19,6 +19,7 @@ pub use crate::layers::{Layers, LayersReason};
 pub use crate::loudest_voices::LOUDEST_MAX;
 pub use crate::path::{ListenAddress, LocalAddress, Path, Protocol};
 pub use crate::producer::demand::Demand;
+pub use crate::sample::{FlowSample, PictureCounts, ProducerSample, TransportSample};
 pub use crate::score::EncodingScore;
 pub use crate::stats::{ConsumerStats, ProducerStats, TransportStats};
 pub use crate::transport_state::{CloseReason, DtlsState, IceState};

@@ -58,6 +58,7 @@ use crate::packet::{ClockReference, ExtensionIds};
 use crate::rate::RateWindow;
 use crate::redundancy::DistanceControl;
 use crate::round_trip::RoundTripTime;
+use crate::sample::SampledCounts;
 use crate::slots::{ConsumerKey, ProducerKey, TransportKey};
 
 /// Minimum interval between two keyframe requests of a peer that are passed on.
@@ -122,6 +123,8 @@ struct PeerReport {
     fraction_lost: u8,
     /// Packets lost so far.
     packets_lost: u32,
+    /// Interarrival jitter in ticks of the RTP clock.
+    jitter: u32,
 }
 
 /// One producer's media forwarded to one peer.
@@ -225,6 +228,8 @@ pub struct Consumer {
     pub told: ToldState,
     /// How many earlier payloads the losses of the peer call for.
     distance_control: DistanceControl,
+    /// Counters when it was sampled last.
+    pub(crate) sampled: SampledCounts,
 }
 
 /// Share of a consumer in the bandwidth of its transport.
@@ -343,6 +348,7 @@ impl Consumer {
             share: BandwidthShare::default(),
             told: ToldState::default(),
             distance_control: DistanceControl::new(SeqNo::first(setup.first_seq).0),
+            sampled: SampledCounts::default(),
             rtp,
         }
     }

@@ -32,6 +32,7 @@ mod retransmissions_in_flight;
 mod round_trip;
 mod router;
 mod rtp_listener;
+mod sample;
 mod score;
 pub mod shard_message;
 mod slots;

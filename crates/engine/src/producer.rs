@@ -109,6 +109,8 @@ pub struct Producer {
     is_screen: bool,
     /// Whether its packets carry audio levels.
     pub has_levels: bool,
+    /// Loudest of them since the last sample, in −dBov.
+    pub loudest: Option<u8>,
     /// How its layers are carried.
     structure: LayerStructure,
     /// Whether its packets tell their temporal layer.
@@ -194,6 +196,7 @@ impl Producer {
             activity: Activity::new(layer_count),
             is_screen: false,
             has_levels: false,
+            loudest: None,
             structure,
             tells_temporal_layers: tells_temporal_layers(&parameters),
             layer_rates: vec![LayerRate::default(); layer_count],

@@ -67,6 +67,12 @@ impl Transport {
         transport.add_media_path(now, path);
     }
 
+    /// Returns whether the peer's DTLS parameters are known, so that it should connect.
+    pub fn is_awaited(&self) -> bool {
+        let Self::WebRtc(transport) = self;
+        transport.is_awaited()
+    }
+
     /// Returns when the last datagram arrived, to a tenth of a second.
     pub fn last_received_at(&self) -> Time {
         let Self::WebRtc(transport) = self;

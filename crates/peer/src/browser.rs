@@ -300,6 +300,11 @@ impl Browser {
         }
     }
 
+    /// Reports what only a page knows of its call.
+    pub fn report_quality(&mut self, report: Value) {
+        self.request("reportQuality", report, PendingRequest::Other);
+    }
+
     /// Handles a decrypted packet of the transport with this direction; returns the origin of
     /// media.
     pub fn handle_packet(

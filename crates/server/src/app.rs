@@ -21,6 +21,7 @@ use watersmeet_engine::worker::WorkerConfig;
 
 use crate::acme::AcmeCertificate;
 use crate::app_error::AppError;
+use crate::call_history::{CallHistory, Observer};
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice, Loaded, is_documentation};
 use crate::http::connection_limit::ConnectionLimit;
@@ -35,7 +36,7 @@ use crate::media_sockets::{ConnectionSender, MediaSockets};
 use crate::room_events::RoomEventSender;
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
-use crate::turn_server::{BoundTurnListeners, TurnServer, TurnSetup};
+use crate::turn_server::{BoundTurnListeners, RelayedAddresses, TurnServer, TurnSetup};
 use crate::webhooks::Webhooks;
 use crate::{
     conference_setup, file_descriptor_limit, http, ip_addresses, startup_banner, turn_server,
@@ -103,7 +104,13 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
     let room_events = RoomEventSender::default();
     let webhooks = start_webhooks(config, &room_events, clock)?;
     let conference = new_conference(config, &keys, clock)?;
-    let (hub, hub_handle) = Hub::new(conference, clock, shards, reports, room_events);
+    let relayed = Arc::<RelayedAddresses>::default();
+    let history = CallHistory::start(config, clock)?;
+    let observer = history.clone().map(|history| {
+        let interval = Duration::from_secs(config.history_interval_s.into());
+        Observer::new(history, interval, Arc::clone(&relayed))
+    });
+    let (hub, hub_handle) = Hub::new(conference, clock, shards, reports, room_events, observer);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
     let site = SiteContext::new(
@@ -112,9 +119,10 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         clock,
         config,
         keys,
+        history.clone(),
     )?
     .with_webhooks(&webhooks);
-    let turn = start_turn(config, &site, media, announced, turn_listeners)?;
+    let turn = start_turn(config, &site, media, (announced, relayed), turn_listeners)?;
     tokio::spawn(watchdog::run(heartbeats));
     print_banner(loaded, &bound);
     let media = config
@@ -139,6 +147,9 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         hub_handle.announce_shutdown(notice).await;
         stop.send_replace(true);
         shut_down(hub, &servers, threads, webhooks).await;
+        if let Some(history) = history {
+            history.flush().await;
+        }
     };
     tokio::select! {
         () = signals.next() => tracing::warn!("second signal: exiting without waiting for sessions"),
@@ -179,7 +190,7 @@ fn start_turn(
     config: &Config,
     site: &SiteContext,
     media: Vec<SocketAddr>,
-    announced: watch::Receiver<Vec<IpAddr>>,
+    (announced, relayed): (watch::Receiver<Vec<IpAddr>>, Arc<RelayedAddresses>),
     listeners: Option<BoundTurnListeners>,
 ) -> Result<Option<TurnServer>, AppError> {
     let setup = TurnSetup {
@@ -187,6 +198,7 @@ fn start_turn(
         announced,
         rates: Arc::clone(&site.rates),
         metrics: Arc::clone(&site.turn_metrics),
+        relayed,
         clock: site.clock,
     };
     let turn = TurnServer::new(config, setup)?;

@@ -28,7 +28,6 @@ pub fn conference_config(
     keys: Arc<TokenKeys>,
     clock: Clock,
 ) -> Result<ConferenceConfig, NegotiationError> {
-    let force_video_codec = config.video_codec.map(|codec| codec.mime_type().to_owned());
     Ok(ConferenceConfig {
         capabilities: router_capabilities(config)?,
         media_codecs: media_codecs(config),
@@ -48,9 +47,7 @@ pub fn conference_config(
             top_n_audio: config.top_n_audio,
         },
         native: native::Config {
-            client: force_video_codec.map(|codec| ClientOptions {
-                force_video_codec: Some(codec),
-            }),
+            client: client_options(config),
         },
         keys: Some(keys),
         expired_tokens_disconnect: config.expired_tokens == ExpiredTokens::Disconnect,
@@ -60,6 +57,15 @@ pub fn conference_config(
         ice_servers: ice_servers(config),
         unix_epoch: clock.unix_epoch(),
     })
+}
+
+/// Returns the options that clients of the native dialect are sent.
+fn client_options(config: &Config) -> Option<ClientOptions> {
+    let options = ClientOptions {
+        force_video_codec: config.video_codec.map(|codec| codec.mime_type().to_owned()),
+        report_interval_s: config.history.then_some(config.history_interval_s),
+    };
+    (options != ClientOptions::default()).then_some(options)
 }
 
 /// Returns the RTP capabilities that rooms offer.

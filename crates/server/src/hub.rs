@@ -16,12 +16,14 @@ use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 #[cfg(feature = "faults")]
 use watersmeet_conference::faults::PanicStage;
 use watersmeet_conference::message;
+use watersmeet_conference::room_event::RoomEvent;
 use watersmeet_conference::{
     Conference, ConferenceGauges, ConnectRequest, Output, SessionId, ShardId,
 };
 use watersmeet_engine::command::Refusal;
 use watersmeet_wire::units::Time;
 
+use crate::call_history::Observer;
 use crate::clock::Clock;
 use crate::room_events::RoomEventSender;
 use crate::session_outbox::{Frame, Outbox, Pushed};
@@ -62,6 +64,8 @@ pub struct Hub {
     reports: mpsc::Receiver<ShardReport>,
     /// Where events of rooms go.
     room_events: RoomEventSender,
+    /// Observes calls for their history, where that is kept.
+    observer: Option<Observer>,
     /// Metrics that were read last, with the time.
     latest_gauges: Option<(Time, ConferenceGauges)>,
 }
@@ -138,13 +142,14 @@ pub struct HubHandle {
 
 impl Hub {
     /// Creates a hub and its handle. `reports` receives what the shards report, and `room_events` sends what
-    /// happens in rooms.
+    /// happens in rooms. `observer` keeps the history of calls.
     pub fn new(
         conference: Conference,
         clock: Clock,
         shards: Vec<ShardHandle>,
         reports: mpsc::Receiver<ShardReport>,
         room_events: RoomEventSender,
+        observer: Option<Observer>,
     ) -> (Self, HubHandle) {
         let (sender, inputs) = mpsc::channel(INPUTS_MAX);
         let next_session = Arc::new(AtomicU64::new(1));
@@ -162,6 +167,7 @@ impl Hub {
                 inputs,
                 reports,
                 room_events,
+                observer,
                 latest_gauges: None,
             },
             handle,
@@ -172,6 +178,12 @@ impl Hub {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut load_interval = interval(LOAD_INTERVAL);
         load_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let observed_every = self
+            .observer
+            .as_ref()
+            .map_or(LOAD_INTERVAL, |it| it.interval);
+        let mut observations = interval(observed_every);
+        observations.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let deadline = self.clock.instant(self.conference.poll_timeout());
             let timeout = async {
@@ -185,6 +197,7 @@ impl Hub {
                 Some(report) = self.reports.recv() => self.handle_report(report),
                 Some(input) = self.inputs.recv() => self.handle_input(input),
                 _ = load_interval.tick() => self.update_loads(),
+                _ = observations.tick(), if self.observer.is_some() => self.request_samples(),
                 () = timeout => {}
             }
             self.drain_conference();
@@ -192,7 +205,7 @@ impl Hub {
         self.conference.handle_stop(self.clock.now());
         while let Some(output) = self.conference.poll_output() {
             if let Output::RoomEvent(event) = output {
-                self.room_events.send(*event);
+                self.report_room_event(*event);
             }
         }
         for outbox in self.outboxes.into_values() {
@@ -201,6 +214,27 @@ impl Hub {
                 reason: "shutting down",
             });
         }
+    }
+
+    /// Asks all shards for samples, which then become observations of the conference.
+    fn request_samples(&mut self) {
+        let now = self.clock.now();
+        let asked = self
+            .shards
+            .iter()
+            .filter(|it| it.send(ShardRequest::Sample));
+        let asked = asked.count();
+        if let Some(observer) = &mut self.observer {
+            observer.start(now, &mut self.conference, asked);
+        }
+    }
+
+    /// Tells those who follow it what happened in a room.
+    fn report_room_event(&self, event: RoomEvent) {
+        if let Some(observer) = &self.observer {
+            observer.history.record_event(event.clone());
+        }
+        self.room_events.send(event);
     }
 
     /// Passes the load of every shard to the conference.
@@ -282,6 +316,11 @@ impl Hub {
             ShardReport::Reply { token, result } => {
                 self.conference.handle_reply(now, token, result);
             }
+            ShardReport::Samples(samples) => {
+                if let Some(observer) = &mut self.observer {
+                    observer.record_samples(now, &mut self.conference, samples);
+                }
+            }
             ShardReport::Event { shard, event } => self.conference.handle_event(now, shard, event),
             ShardReport::Lost { shard } => {
                 self.conference.handle_shard_lost(now, shard);
@@ -322,7 +361,7 @@ impl Hub {
                     self.send(now, session, Frame::Close { code, reason });
                     self.remove_session(now, session);
                 }
-                Output::RoomEvent(event) => self.room_events.send(*event),
+                Output::RoomEvent(event) => self.report_room_event(*event),
                 Output::Command {
                     shard,
                     token,

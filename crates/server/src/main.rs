@@ -8,6 +8,7 @@ use clap::Parser;
 mod acme;
 mod app;
 mod app_error;
+mod call_history;
 mod capacity;
 mod clock;
 mod conference_setup;

@@ -22,7 +22,7 @@ use rand_chacha::rand_core::SeedableRng;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use watersmeet_conference::{CommandToken, ShardId};
-use watersmeet_engine::command::{Command, Event, Refusal, Reply};
+use watersmeet_engine::command::{Command, Event, Refusal, Reply, TransportSample};
 use watersmeet_engine::worker::{Worker, WorkerConfig};
 use watersmeet_net::Waker;
 use watersmeet_wire::units::{Rng, Time};
@@ -61,6 +61,8 @@ pub enum ShardRequest {
         /// The command.
         command: Command,
     },
+    /// Asks for samples of all transports.
+    Sample,
     /// Confirms that the hub knows the worker was lost. Later commands are for the new worker.
     Resume,
     /// Makes the shard panic, for a test.
@@ -85,6 +87,8 @@ pub enum ShardReport {
         /// The event.
         event: Event,
     },
+    /// What happened on each transport since the last samples.
+    Samples(Vec<TransportSample>),
     /// The worker panicked and an empty one took its place.
     Lost {
         /// Shard of the worker.
@@ -381,6 +385,9 @@ impl Shard {
             ShardRequest::Command { token, command } => {
                 let result = self.worker.handle_command(now, command);
                 permit.send(ShardReport::Reply { token, result });
+            }
+            ShardRequest::Sample => {
+                permit.send(ShardReport::Samples(self.worker.take_samples(now)));
             }
             ShardRequest::Resume => self.is_lost = false,
             #[cfg(feature = "faults")]

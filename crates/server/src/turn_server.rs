@@ -40,6 +40,7 @@ mod metrics;
 mod peers;
 mod quota;
 mod relay;
+mod relayed_addresses;
 mod response;
 mod session;
 mod stream;
@@ -48,6 +49,7 @@ mod tests;
 mod udp;
 
 pub use listeners::BoundTurnListeners;
+pub use relayed_addresses::RelayedAddresses;
 
 /// Longest duration of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -70,6 +72,8 @@ pub struct TurnSetup {
     pub rates: Arc<RateLimiter>,
     /// Counters.
     pub metrics: Arc<TurnMetrics>,
+    /// Addresses from which is relayed.
+    pub relayed: Arc<RelayedAddresses>,
     /// Clock of the program.
     pub clock: Clock,
 }
@@ -89,6 +93,7 @@ impl TurnServer {
             mut announced,
             rates,
             metrics,
+            relayed,
             clock,
         } = setup;
         let limits = AllocationLimits::new(config.turn_allocations_max);
@@ -97,6 +102,7 @@ impl TurnServer {
             quota: AllocationQuota::new(limits, Arc::clone(&metrics)),
             rates,
             metrics,
+            relayed,
             clock,
             media,
             peers: RwLock::default(),

@@ -122,6 +122,8 @@ pub struct Participant {
     pub is_touched: bool,
     /// Time at which the browser is due next, once its outputs are drained.
     pub due: Time,
+    /// Whether media of the participant never connects, as behind a firewall.
+    pub is_blocked: bool,
     /// Whether the participant is connected; nothing reaches it after it disconnects.
     pub is_connected: bool,
     /// Number of packets that could not be decrypted.

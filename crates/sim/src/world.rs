@@ -343,6 +343,7 @@ impl World {
             is_touched: true,
             due: Time::ZERO,
             is_behind_bottleneck: false,
+            is_blocked: false,
             is_connected: true,
             undecryptable: 0,
         });

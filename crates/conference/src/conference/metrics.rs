@@ -1,5 +1,7 @@
 //! Metrics of a conference: current counts and totals. They contain no names of rooms or people.
 
+mod observing;
+
 use std::time::Duration;
 
 use watersmeet_wire::units::{Histogram, Map};

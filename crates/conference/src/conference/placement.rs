@@ -82,6 +82,13 @@ impl Placement {
         }
     }
 
+    /// Returns the measured load of a shard, in percent of a core.
+    pub(super) fn busy_percent(&self, shard: ShardId) -> u8 {
+        let load = self.loads.get(usize::from(shard.0));
+        let percent = load.map_or(0, |it| it.busy_permille / 10);
+        u8::try_from(percent).unwrap_or(u8::MAX)
+    }
+
     /// Counts a new transport.
     pub(super) fn add_transport(&mut self, shard: ShardId) {
         if let Some(load) = self.load_mut(shard) {

@@ -141,6 +141,7 @@ impl Conference {
             Request::MediaState { audio, video } => self.share_media_state(id, audio, video),
             Request::Relay { to, body } => self.relay(id, to.as_deref(), body),
             Request::Ping { seq } => self.ping(id, seq),
+            Request::ReportQuality(report) => self.record_page_report(id, report),
             Request::Resume(request) => self.resume(id, &context.tag, &request),
             Request::EnterBreakout { room } => self.enter_breakout(id, room.as_deref()),
             Request::RequestToSpeak => self.request_to_speak(id),

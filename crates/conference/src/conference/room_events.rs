@@ -9,7 +9,7 @@ use super::Conference;
 use super::media::OwnedTrack;
 use super::outputs::Output;
 use crate::message::random_id;
-use crate::room::{Participant, RoomLife, Stay};
+use crate::room::{Participant, Room, RoomLife, Stay};
 use crate::room_event::{DepartureReason, ParticipantRecord, RoomEvent, RoomEventKind, RoomRecord};
 
 /// What happened to a track.
@@ -53,7 +53,9 @@ impl Conference {
     /// Reports a participant that has entered.
     pub(super) fn report_join(&mut self, name: &str, number: u64, is_moved: bool) {
         let room = self.rooms.get(name);
-        let participant = room.and_then(|it| it.participant(number)).and_then(record);
+        let participant = room
+            .and_then(|it| it.participant(number))
+            .and_then(participant_record);
         if let Some(participant) = participant {
             let kind = RoomEventKind::ParticipantJoined {
                 participant,
@@ -71,7 +73,7 @@ impl Conference {
         reason: DepartureReason,
         has_connected: bool,
     ) {
-        if let Some(participant) = record(left) {
+        if let Some(participant) = participant_record(left) {
             let kind = RoomEventKind::ParticipantLeft {
                 participant,
                 reason,
@@ -141,7 +143,8 @@ impl Conference {
     /// Reports what happened to a track.
     pub(super) fn report_track(&mut self, owned: &OwnedTrack, change: TrackChange) {
         let membership = self.sessions.membership(owned.owner);
-        let participant = membership.and_then(|it| record(self.rooms.participant(&it).ok()?));
+        let participant =
+            membership.and_then(|it| participant_record(self.rooms.participant(&it).ok()?));
         let Some(participant) = participant else {
             return;
         };
@@ -161,16 +164,8 @@ impl Conference {
         let Some((name, room)) = self.rooms.get_key_value(name) else {
             return;
         };
-        let Some(life) = &room.life else {
+        let Some(room) = room_record(name, room) else {
             return;
-        };
-        let room = RoomRecord {
-            name: Arc::clone(name),
-            session: Arc::clone(&life.id),
-            title: room.title().cloned(),
-            main: room.main().cloned(),
-            started_at: life.started_at,
-            participants: room.participants_len(),
         };
         let at = self.now;
         let event = RoomEvent { at, room, kind };
@@ -178,8 +173,21 @@ impl Conference {
     }
 }
 
+/// Returns the record of a room that has started.
+pub(super) fn room_record(name: &Arc<str>, room: &Room) -> Option<RoomRecord> {
+    let life = room.life.as_ref()?;
+    Some(RoomRecord {
+        name: Arc::clone(name),
+        session: Arc::clone(&life.id),
+        title: room.title().cloned(),
+        main: room.main().cloned(),
+        started_at: life.started_at,
+        participants: room.participants_len(),
+    })
+}
+
 /// Returns the record of a participant whose stay has begun.
-fn record(participant: &Participant) -> Option<ParticipantRecord> {
+pub(super) fn participant_record(participant: &Participant) -> Option<ParticipantRecord> {
     let stay = participant.stay.as_ref()?;
     Some(ParticipantRecord {
         session: Arc::clone(&stay.id),

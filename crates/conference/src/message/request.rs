@@ -9,6 +9,7 @@ use super::conversation::{CaptionRequest, ChatPolicy, ChatRequest, PollRequest};
 use super::media::{Direction, StatsSubject, TransportKey};
 use super::participant::{ClientDevice, MediaSource};
 use super::role::{Policy, Sharing};
+use crate::call_quality::PageReport;
 
 /// A request of a participant.
 #[derive(Debug, Clone, PartialEq)]
@@ -178,6 +179,8 @@ pub enum Request {
         /// Number of the last frame that the client has received.
         seq: Option<u64>,
     },
+    /// Reports what only the client knows of its call, for the history of calls.
+    ReportQuality(PageReport),
     /// Goes on with a session over this connection. Only allowed outside of rooms.
     Resume(ResumeRequest),
     /// Asks the hosts for the role of a speaker.

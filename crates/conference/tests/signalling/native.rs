@@ -202,6 +202,7 @@ fn errors_without_an_id_have_a_message() {
 fn connected_contains_the_configured_options() {
     let native = Config {
         client: Some(ClientOptions {
+            report_interval_s: None,
             force_video_codec: Some("video/VP9".to_owned()),
         }),
     };

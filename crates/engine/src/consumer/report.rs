@@ -49,6 +49,7 @@ impl Consumer {
         self.report = Some(PeerReport {
             fraction_lost: block.fraction_lost,
             packets_lost,
+            jitter: block.jitter,
         });
         if self.red_pt.is_some() {
             let sent = SentSoFar {
@@ -74,6 +75,13 @@ impl Consumer {
     /// Returns the round-trip time that reports on the stream show; `None` while they show none.
     pub fn measured_rtt(&self, now: Time) -> Option<Duration> {
         self.round_trip.get(now)
+    }
+
+    /// Returns the jitter that the peer reported last.
+    pub fn reported_jitter(&self) -> Duration {
+        let ticks = u64::from(self.report.map_or(0, |it| it.jitter));
+        let micros = (ticks * 1_000_000).checked_div(self.clock_rate.into());
+        Duration::from_micros(micros.unwrap_or(0))
     }
 
     /// Returns the fields of a sender report; `None` before the first packet.

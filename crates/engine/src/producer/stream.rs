@@ -16,6 +16,7 @@ use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::nack::{Gap, NackGenerator};
 use crate::publisher_clock::{PublisherClock, ReportClock};
 use crate::rate::RateWindow;
+use crate::sample::SampledCounts;
 use crate::score::{SCORE_MAX, score_of};
 use crate::shard_message::SharedPacket;
 
@@ -152,6 +153,8 @@ pub struct Stream {
     last_arrival: Option<Time>,
     /// Reception score, 0 to 10.
     score: u8,
+    /// Counters when it was sampled last.
+    pub sampled: SampledCounts,
 }
 
 /// Result of accepting a packet.
@@ -201,6 +204,7 @@ impl Stream {
             last_sr: None,
             last_arrival: None,
             score: SCORE_MAX,
+            sampled: SampledCounts::default(),
         };
         stream.set_retransmission(retransmission);
         stream

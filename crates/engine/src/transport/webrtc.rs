@@ -182,6 +182,11 @@ impl WebRtcTransport {
         }
     }
 
+    /// Returns whether the peer's DTLS parameters are known, so that it should connect.
+    pub fn is_awaited(&self) -> bool {
+        self.dtls.peer().is_some()
+    }
+
     /// Generates new ICE credentials. The old ones stay valid until a check uses the new ones.
     pub fn restart_ice(&mut self, ufrag: String, rng: &mut Rng) -> IceParameters {
         self.ice.restart(ufrag, rng)

@@ -28,6 +28,7 @@ impl Worker {
         let producer = self.producers.get_mut(key);
         let producer = producer.filter(|it| it.kind == MediaKind::Audio)?;
         producer.has_levels = true;
+        producer.loudest = Some(producer.loudest.unwrap_or(u8::MAX).min(level));
         let router_key = producer.router;
         let router = self.routers.get_mut(router_key)?;
         router.speakers.observe(now, key, level);

@@ -1,4 +1,6 @@
-//! Answers of `getStats` for transports.
+//! Answers of `getStats` for transports, and below it samples of all of them.
+
+mod samples;
 
 use watersmeet_wire::units::Time;
 

@@ -22,13 +22,10 @@ impl PrivateFiles {
         let state = (!config.domains.is_empty()).then_some(&config.state_dir);
         let webhooks = config.webhooks.iter();
         let webhooks = webhooks.filter_map(|webhook| webhook.secret_file.as_ref());
-        Self(
-            keys.chain(single)
-                .chain(state)
-                .chain(webhooks)
-                .cloned()
-                .collect(),
-        )
+        let mut files: Vec<_> = keys.chain(single).chain(state).cloned().collect();
+        files.extend(webhooks.cloned());
+        files.extend(config.history.then(|| config.history_path()));
+        Self(files)
     }
 
     /// Returns a private file that is in `folder`, which is in its canonical form.

@@ -275,6 +275,7 @@ fn every_key_describes_its_default() {
             "tls_key",
             "acme_contact",
             "acme_ca_file",
+            "history_file",
         ];
         assert_eq!(differs, differs_by_design.contains(&name), "{name}");
     }

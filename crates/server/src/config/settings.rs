@@ -24,6 +24,9 @@ pub const SHARDS_MAX: u8 = 64;
 /// Default of `state_dir`.
 const STATE_DIR: &str = "/var/lib/watersmeet";
 
+/// File of the history of calls in `state_dir`.
+const HISTORY_FILE: &str = "history.sqlite";
+
 /// Default of `acme_directory_url`.
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
@@ -265,8 +268,8 @@ pub struct Config {
     /// then allow cameras on other machines. Default false.
     /// `tls_self_signed = false`
     pub tls_self_signed: bool,
-    /// Directory for the account and certificates of ACME, and for the generated secret of tokens. Only
-    /// its owner can read them. It is used with `domains` only. Default /var/lib/watersmeet.
+    /// Directory for the account and certificates of ACME, the generated secret of tokens, and the history. Only
+    /// its owner can read them. It is used with `domains` and `history` only. Default /var/lib/watersmeet.
     /// `state_dir = "/var/lib/watersmeet"`
     pub state_dir: PathBuf,
     /// Directory URL of the certificate authority for `domains` (RFC 8555 §7.1.1). Default: that of
@@ -285,6 +288,27 @@ pub struct Config {
     /// no new rooms are opened. At most 3,600. Without meetings the program ends at once. Default 2.
     /// `shutdown_notice_s = 2`
     pub shutdown_notice_s: u32,
+
+    /// Whether a history of calls is kept: who was there, the quality of each minute, and the likely cause of what was
+    /// bad. Operators read it over the REST interface. Default false.
+    /// `history = false`
+    pub history: bool,
+    /// Days for which a call stays in the history, 1 to 3,650. Default 30.
+    /// `history_days = 30`
+    pub history_days: u16,
+    /// Size that the history may have, in MiB, 1 to 1,048,576: the oldest calls are deleted first. Default 512.
+    /// `history_size_max_mb = 512`
+    pub history_size_max_mb: u32,
+    /// File of the history (SQLite). Default: `history.sqlite` in `state_dir`.
+    /// `history_file = "/var/lib/watersmeet/history.sqlite"`
+    pub history_file: Option<PathBuf>,
+    /// Whether the history has the names and public ids of participants. Names of rooms are always in it.
+    /// Default false.
+    /// `history_names = false`
+    pub history_names: bool,
+    /// Seconds between two observations of all calls for the history, 1 to 20. Default 10.
+    /// `history_interval_s = 10`
+    pub history_interval_s: u16,
 
     /// Log level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or filter, such as
     /// `info,watersmeet_engine=debug`. Default info.
@@ -375,6 +399,12 @@ impl Default for Config {
             acme_contact: None,
             acme_ca_file: None,
             shutdown_notice_s: 2,
+            history: false,
+            history_days: 30,
+            history_size_max_mb: 512,
+            history_file: None,
+            history_names: false,
+            history_interval_s: 10,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             caps: ConferenceLimits::default(),
@@ -392,6 +422,12 @@ impl Config {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let cores = u8::try_from(cores).unwrap_or(SHARDS_MAX).min(SHARDS_MAX);
         self.shards.unwrap_or(cores)
+    }
+
+    /// Returns the file of the history of calls.
+    pub fn history_path(&self) -> PathBuf {
+        let in_state_dir = || self.state_directory().path(HISTORY_FILE);
+        self.history_file.clone().unwrap_or_else(in_state_dir)
     }
 
     /// Returns the options of the engine's egress.

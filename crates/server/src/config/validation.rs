@@ -58,6 +58,15 @@ const OWN_SEGMENTS: [&str; 11] = [
     "ws",
 ];
 
+/// Upper bound of `history_days`: ten years.
+const HISTORY_DAYS_MAX: u16 = 3_650;
+
+/// Upper bound of `history_size_max_mb`: a tebibyte.
+const HISTORY_SIZE_MAX_MB: u32 = 1 << 20;
+
+/// Upper bound of `history_interval_s`: a minute needs several observations.
+const HISTORY_INTERVAL_S_MAX: u16 = 20;
+
 /// Upper bound of `shutdown_notice_s`: longer than service managers wait.
 const SHUTDOWN_NOTICE_S_MAX: u32 = 3_600;
 
@@ -80,10 +89,32 @@ impl Config {
         if self.shutdown_notice_s > SHUTDOWN_NOTICE_S_MAX {
             return contradiction("`shutdown_notice_s` must be 0 to 3600");
         }
+        self.check_history()?;
         check_caps(&self.caps)?;
         webhook::check(&self.webhooks)?;
         log_filter::check(&self.log).or_else(contradiction)?;
         self.limits.check()
+    }
+
+    fn check_history(&self) -> Result<(), ConfigError> {
+        if !(1..=HISTORY_DAYS_MAX).contains(&self.history_days) {
+            return contradiction("`history_days` must be 1 to 3650");
+        }
+        if !(1..=HISTORY_SIZE_MAX_MB).contains(&self.history_size_max_mb) {
+            return contradiction("`history_size_max_mb` must be 1 to 1048576");
+        }
+        if !(1..=HISTORY_INTERVAL_S_MAX).contains(&self.history_interval_s) {
+            return contradiction("`history_interval_s` must be 1 to 20");
+        }
+        match self.history {
+            false if self.history_names => {
+                contradiction("`history_names` has no effect: set `history`")
+            }
+            false if self.history_file.is_some() => {
+                contradiction("`history_file` has no effect: set `history`")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_media(&self) -> Result<(), ConfigError> {

@@ -20,6 +20,8 @@ use openapi_doc::StoredDocument;
 
 mod docs_page;
 mod error_responses;
+mod history;
+mod history_schemas;
 mod ice_servers;
 mod json_body;
 mod openapi_doc;
@@ -57,6 +59,18 @@ pub fn routes(site: &SiteContext) -> Router<SiteContext> {
         .route(
             "/api/rooms/{room}/participants/{peer}/mute",
             post(participants::mute),
+        )
+        .route(
+            "/api/history",
+            get(history::list).delete(history::remove_name),
+        )
+        .route(
+            "/api/history/{call}",
+            get(history::show).delete(history::remove),
+        )
+        .route(
+            "/api/history/{call}/participants/{participant}",
+            delete(history::remove_participant),
         )
         .route("/api/ice-servers", get(ice_servers::servers))
         .route("/api/{*rest}", any(not_found));

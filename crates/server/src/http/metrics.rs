@@ -19,6 +19,7 @@ use super::json_response::ApiError;
 use super::site::SiteContext;
 use capacity::CapacityCollector;
 use conference::ConferenceCollector;
+use history::HistoryCollector;
 use http::HttpCollector;
 use process::ProcessCollector;
 use turn::TurnCollector;
@@ -29,6 +30,7 @@ mod capacity;
 mod classic_format;
 mod conference;
 mod encoder;
+mod history;
 mod http;
 mod process;
 mod turn;
@@ -87,6 +89,7 @@ async fn collect(site: &SiteContext) -> Option<String> {
     registry.register_collector(Box::new(HttpCollector::collect(site)));
     registry.register_collector(Box::new(TurnCollector::new(site)));
     registry.register_collector(Box::new(WebhookCollector::collect(site)));
+    registry.register_collector(Box::new(HistoryCollector::new(site)));
     registry.register(
         "http_requests",
         "HTTP requests by method, route and response status",

@@ -22,6 +22,7 @@ use super::request_metrics::RequestMetrics;
 use super::room_pseudonyms::RoomPseudonyms;
 use super::site_folder::SiteFolder;
 use super::stats_cache::StatsCache;
+use crate::call_history::CallHistory;
 use crate::capacity::Capacity;
 use crate::clock::Clock;
 use crate::config::{Config, ListenerConfig, Mount, Network, PrivateFiles};
@@ -77,6 +78,8 @@ pub struct SiteContext {
     pub webhook_queues: Arc<[Arc<EventQueue>]>,
     /// Number of events of rooms that parts of the program have lost.
     pub room_events_lost: Arc<AtomicU64>,
+    /// History of calls, where it is kept.
+    pub history: Option<CallHistory>,
     /// Pseudonyms of rooms on public pages.
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
@@ -96,6 +99,7 @@ impl SiteContext {
         clock: Clock,
         config: &Config,
         keys: Arc<TokenKeys>,
+        history: Option<CallHistory>,
     ) -> io::Result<Self> {
         let (heartbeats, shard_metrics) = shards;
         Ok(Self {
@@ -109,6 +113,7 @@ impl SiteContext {
             caps: Arc::new(config.caps.clone()),
             webhook_queues: Arc::default(),
             room_events_lost: Arc::default(),
+            history,
             pseudonyms: Arc::new(RoomPseudonyms::generate()?),
             origins: Arc::new(AllowedOrigins::new(config)),
             names: Arc::new(KnownNames::new(config)),

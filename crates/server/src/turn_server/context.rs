@@ -7,6 +7,7 @@ use super::authentication::Authenticator;
 use super::metrics::TurnMetrics;
 use super::peers::PeerTable;
 use super::quota::AllocationQuota;
+use super::relayed_addresses::RelayedAddresses;
 use crate::clock::Clock;
 use crate::http::rate_limit::RateLimiter;
 use crate::ip_addresses;
@@ -21,6 +22,8 @@ pub struct TurnContext {
     pub rates: Arc<RateLimiter>,
     /// Counters.
     pub metrics: Arc<TurnMetrics>,
+    /// Addresses from which is relayed.
+    pub relayed: Arc<RelayedAddresses>,
     /// Clock of the program, for the expiry of credentials and nonces.
     pub clock: Clock,
     /// UDP addresses that the media sockets are bound to.

@@ -19,6 +19,7 @@ use super::bindings::{Bindings, Route};
 use super::client::ClientSink;
 use super::context::TurnContext;
 use super::metrics::DropReason;
+use super::relayed_addresses::RelayedAddress;
 
 /// Longest datagram that is relayed to a client, in bytes: more than any path of the Internet carries.
 const DATAGRAM_LEN_MAX: usize = 2_048;
@@ -35,6 +36,8 @@ pub struct Relay {
     state: Arc<RelayState>,
     /// Address of the socket.
     address: SocketAddr,
+    /// Makes the address known as one of a relay.
+    _relayed: RelayedAddress,
     /// Task that receives.
     task: AbortHandle,
 }
@@ -69,6 +72,7 @@ impl Relay {
         Ok(Self {
             state,
             address,
+            _relayed: RelayedAddress::add(&server.relayed, address),
             task: receiving.abort_handle(),
         })
     }

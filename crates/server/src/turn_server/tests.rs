@@ -38,6 +38,7 @@ fn context() -> Arc<TurnContext> {
     let media = SocketAddr::from(([127, 0, 0, 1], 10_000));
     let metrics = Arc::<TurnMetrics>::default();
     let context = TurnContext {
+        relayed: Arc::default(),
         authenticator: Authenticator::new(issuer()).unwrap(),
         quota: AllocationQuota::new(AllocationLimits::new(9), Arc::clone(&metrics)),
         rates: Arc::default(),

@@ -13,10 +13,13 @@ use crate::native_client::Client;
 use crate::program::{Program, secret, split_response, start_configured};
 
 /// A response.
-struct Response {
-    status: u16,
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// Header lines.
     header: String,
-    body: String,
+    /// Body.
+    pub body: String,
 }
 
 impl Response {
@@ -26,7 +29,13 @@ impl Response {
 }
 
 /// Sends a request with additional header lines and a body.
-fn send_request(program: &Program, method: &str, path: &str, header: &str, body: &str) -> Response {
+pub fn send_request(
+    program: &Program,
+    method: &str,
+    path: &str,
+    header: &str,
+    body: &str,
+) -> Response {
     let mut stream = TcpStream::connect(program.address).unwrap();
     let (host, len) = (program.address, body.len());
     write!(
@@ -45,7 +54,8 @@ fn send_request(program: &Program, method: &str, path: &str, header: &str, body:
     }
 }
 
-fn bearer(token: &str) -> String {
+/// Returns the header line with a token or key.
+pub fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 

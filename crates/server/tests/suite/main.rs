@@ -13,6 +13,7 @@ mod abuse;
 mod acme;
 mod acme_authority;
 mod api;
+mod call_history;
 mod configuration;
 mod doctor;
 mod engineio_client;

@@ -263,6 +263,7 @@ impl World {
             return;
         };
         match event {
+            BrowserEvent::TransportReady { .. } if participant.is_blocked => {}
             BrowserEvent::TransportReady {
                 transport,
                 direction,

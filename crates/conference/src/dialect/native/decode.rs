@@ -8,6 +8,7 @@ use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use super::decode_conversation::conversation_request;
 use super::payloads::*;
 use super::state::State;
+use crate::call_quality::PageReport;
 use crate::dialect::effect::{DecodeError, Effect, RequestTag};
 use crate::dialect::json;
 use crate::dialect::media_json::{
@@ -117,6 +118,7 @@ fn request(kind: &str, payload: Map<String, Value>) -> Result<Request, Refusal> 
         "ping" => Request::Ping {
             seq: read::<Ping>(payload)?.seq,
         },
+        "reportQuality" => report_quality(read(payload)?)?,
         "resumeSession" => resume_session(read(payload)?),
         "enterBreakout" => Request::EnterBreakout {
             room: read::<EnterBreakout>(payload)?.room_id,
@@ -179,6 +181,14 @@ fn resume_session(payload: ResumeSession) -> Request {
         secret: payload.resume,
         seq: payload.seq,
     })
+}
+
+/// Checks `reportQuality`.
+fn report_quality(report: PageReport) -> Result<Request, Refusal> {
+    match report.is_valid() {
+        true => Ok(Request::ReportQuality(report)),
+        false => Err(bad_request("a number of the report is out of range")),
+    }
 }
 
 /// Reads `connectTransport`.

@@ -180,6 +180,9 @@ pub struct ClientOptions {
     /// Video codec to publish with, such as `video/VP9`; absent leaves the choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_video_codec: Option<String>,
+    /// Interval, in seconds, at which the page reports on its call; absent when nobody wants reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_interval_s: Option<u16>,
 }
 
 /// `connected`

@@ -9,6 +9,7 @@ use ts_rs::{Config, TS};
 use super::decode::decode;
 use super::payloads::*;
 use super::state::State;
+use crate::call_quality::{DeviceState, PageReport, Route};
 use crate::message::{
     ChatPolicy, Direction, MediaSource, Policy, Refusal, RemovalReason, Role, Sharing,
 };
@@ -97,6 +98,7 @@ fn requests(config: &Config) -> Vec<(&'static str, String, &'static str, String)
         row::<Vote, Empty>("vote", "done", config),
         row::<ClosePoll, Empty>("closePoll", "done", config),
         row::<Ping, Empty>("ping", "done", config),
+        row::<PageReport, Empty>("reportQuality", "done", config),
         row::<ResumeSession, Resumed>("resumeSession", "resumed", config),
         row::<EnterBreakout, RoomJoined>("enterBreakout", "roomJoined", config),
         row::<Empty, Empty>("requestToSpeak", "done", config),
@@ -194,6 +196,9 @@ fn declarations(config: &Config) -> Vec<String> {
         declaration::<ResumeSession>(config),
         declaration::<Resumed>(config),
         declaration::<Ping>(config),
+        declaration::<Route>(config),
+        declaration::<DeviceState>(config),
+        declaration::<PageReport>(config),
         declaration::<CreateTransport>(config),
         declaration::<ConnectTransport>(config),
         declaration::<Produce>(config),

@@ -71,6 +71,19 @@ errors!(
 );
 
 errors!(
+    /// Errors of requests about the history of calls.
+    HistoryErrors,
+    [
+        ADDRESS,
+        (401, "No key, or not ours."),
+        (403, "A token is not enough."),
+        (404, "There is no such call or participant, or no history is kept."),
+        TOO_OFTEN,
+        (503, "The history does not answer."),
+    ]
+);
+
+errors!(
     /// Errors of requests about a room that guests may send.
     GuestErrors,
     [ADDRESS, TOKEN, NO_ROOM_FOR_YOU, TOO_OFTEN, UNAVAILABLE]

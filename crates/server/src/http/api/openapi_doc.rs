@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::super::content_encoding::accepts;
 use super::super::json_response::Problem;
-use super::{ice_servers, participants, rooms, schemas};
+use super::{history, history_schemas, ice_servers, participants, rooms, schemas};
 
 /// The OpenAPI document.
 #[derive(OpenApi)]
@@ -29,7 +29,8 @@ use super::{ice_servers, participants, rooms, schemas};
     paths(
         rooms::create, rooms::show, participants::list,
         rooms::remove, rooms::set_policy, rooms::invite, participants::mute, participants::remove,
-        rooms::list, ice_servers::servers,
+        rooms::list, history::list, history::show, history::remove, history::remove_participant,
+        history::remove_name, ice_servers::servers,
     ),
     components(schemas(
         Problem, schemas::NewRoom, schemas::CreatedRoom, schemas::RoomState, schemas::RoomDetails,
@@ -37,6 +38,11 @@ use super::{ice_servers, participants, rooms, schemas};
         schemas::ParticipantList, schemas::Mute,
         schemas::PolicyChange, schemas::EmptyBody, schemas::Invitation, schemas::IceServer,
         schemas::IceServerList, schemas::RoomPolicy, schemas::TrackKind,
+        history_schemas::HistoryPage, history_schemas::HistoryCall, history_schemas::HistoryCallDetails,
+        history_schemas::HistoryParticipant, history_schemas::HistoryMinute,
+        history_schemas::HistoryFigures, history_schemas::HistoryDirection,
+        history_schemas::HistoryPictures, history_schemas::HistoryCause,
+        history_schemas::HistoryDeletion,
     )),
     modifiers(&SecuritySchemes),
     tags(

@@ -1,0 +1,263 @@
+//! The file of the history, as the one thread that writes it sees it.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+#[cfg(test)]
+use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, Transaction, params};
+use watersmeet_wire::units::Time;
+
+use super::Deletion;
+use super::queries::HistoryError;
+use super::recorder::Change;
+use super::schema;
+
+/// Permissions of the file: only its owner reads who met whom.
+const FILE_MODE: u32 = 0o600;
+
+/// Time for which another program may lock the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Calls that are deleted at once to make room.
+const CALLS_PER_ROUND: u32 = 50;
+
+/// Rounds of deletion at a time; the next follow a minute later.
+const ROUNDS_MAX: usize = 20;
+
+/// Pages that are given back to the file system at a time: 16 MiB.
+const PAGES_FREED_MAX: u32 = 4_096;
+
+/// How long and how much is kept, and of whom.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreOptions {
+    /// Wall clock at `Time::ZERO`, since 1970.
+    pub unix_epoch: Duration,
+    /// Whether names and public ids of participants are stored.
+    pub has_names: bool,
+}
+
+/// The file of the history.
+#[derive(Debug)]
+pub struct Store {
+    /// The only connection that writes.
+    connection: Connection,
+    /// Options.
+    options: StoreOptions,
+}
+
+impl Store {
+    /// Opens the file, which is created if it does not exist, and migrates it.
+    ///
+    /// # Errors
+    /// It cannot be created, read or written, is no history, or is of a later version.
+    pub fn open(path: &Path, options: StoreOptions) -> Result<Self, HistoryError> {
+        create(path)?;
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        match schema::migrate(&mut connection)? {
+            true => Ok(Self {
+                connection,
+                options,
+            }),
+            false => Err(HistoryError::LaterVersion),
+        }
+    }
+
+    /// Ends calls that an earlier run of the program has left open, when they were observed last.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn end_open_calls(&self) -> Result<(), HistoryError> {
+        self.connection.execute_batch(
+            "UPDATE calls SET ended_ms = started_ms + 60000 * coalesce(
+                 (SELECT max(number) + 1 FROM minutes WHERE call = calls.id), 0)
+             WHERE ended_ms IS NULL;
+             UPDATE participants SET left_ms = (SELECT ended_ms FROM calls WHERE id = call)
+             WHERE left_ms IS NULL;",
+        )?;
+        Ok(())
+    }
+
+    /// Stores changes, all or none.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn apply(&mut self, changes: &[Change]) -> Result<(), HistoryError> {
+        let options = self.options;
+        let transaction = self.connection.transaction()?;
+        for change in changes {
+            apply(&transaction, options, change)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Deletes what is asked for. Returns how many calls or participants that were.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn delete(&self, deletion: &Deletion) -> Result<usize, HistoryError> {
+        let connection = &self.connection;
+        Ok(match deletion {
+            Deletion::Call(call) => {
+                connection.execute("DELETE FROM calls WHERE id = ?1", [call])?
+            }
+            Deletion::Participant { call, participant } => connection.execute(
+                "DELETE FROM participants WHERE call = ?1 AND id = ?2",
+                [call, participant],
+            )?,
+            Deletion::Name(name) => {
+                connection.execute("DELETE FROM participants WHERE name = ?1", [name])?
+            }
+        })
+    }
+
+    /// Deletes calls that started before a time in milliseconds since 1970, then the oldest until at most `size_max`
+    /// bytes are in use, and gives free pages back. Returns the bytes in use.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn prune(&self, before_ms: i64, size_max: u64) -> Result<u64, HistoryError> {
+        let connection = &self.connection;
+        connection.execute("DELETE FROM calls WHERE started_ms < ?1", [before_ms])?;
+        for _ in 0..ROUNDS_MAX {
+            if self.bytes_in_use()? <= size_max {
+                break;
+            }
+            let deleted = connection.execute(
+                "DELETE FROM calls WHERE id IN
+                     (SELECT id FROM calls ORDER BY started_ms, id LIMIT ?1)",
+                [CALLS_PER_ROUND],
+            )?;
+            if deleted == 0 {
+                break;
+            }
+        }
+        connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_FREED_MAX})"))?;
+        self.bytes_in_use()
+    }
+
+    fn bytes_in_use(&self) -> Result<u64, HistoryError> {
+        let number = |name| {
+            let value: Result<u64, _> = self
+                .connection
+                .pragma_query_value(None, name, |it| it.get(0));
+            value
+        };
+        let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
+        Ok(pages * number("page_size")?)
+    }
+
+    /// Lets the file not grow any more, as a full disk does.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    #[cfg(test)]
+    pub fn limit_pages(&self) -> Result<(), HistoryError> {
+        let pages: u64 = self
+            .connection
+            .pragma_query_value(None, "page_count", |it| it.get(0))?;
+        let query = format!("PRAGMA max_page_count({pages})");
+        self.connection.query_row(&query, [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Returns the call of a participant that is still there, by its name, for tests of what was deleted.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    #[cfg(test)]
+    pub fn call_of_name(&self, name: &str) -> Result<Option<String>, HistoryError> {
+        let query = "SELECT call FROM participants WHERE name = ?1";
+        let found = self.connection.query_row(query, [name], |it| it.get(0));
+        Ok(found.optional()?)
+    }
+}
+
+/// Creates the file if it does not exist, so that others cannot read it. SQLite gives its other files the same
+/// permissions.
+fn create(path: &Path) -> Result<(), HistoryError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(FILE_MODE);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn apply(
+    transaction: &Transaction<'_>,
+    options: StoreOptions,
+    change: &Change,
+) -> Result<(), HistoryError> {
+    let ms = |at: Time| {
+        let since_1970 = options.unix_epoch + at.since_origin();
+        i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+    };
+    let execute =
+        |sql, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
+    match change {
+        Change::CallStarted { call, room, at } => execute(
+            "INSERT OR IGNORE INTO calls (id, room, started_ms) VALUES (?1, ?2, ?3)",
+            params![call, room, ms(*at)],
+        )?,
+        Change::CallEnded { call, at } => execute(
+            "UPDATE calls SET ended_ms = ?2 WHERE id = ?1",
+            params![call, ms(*at)],
+        )?,
+        Change::Joined { call, participant } => {
+            let peer = options.has_names.then(|| participant.peer.as_str());
+            let name = participant.display_name.as_deref();
+            let name = name.filter(|_| options.has_names);
+            let joined_ms = ms(participant.joined_at);
+            execute(
+                "INSERT INTO participants (call, id, peer, name, dialect, joined_ms)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)
+                 ON CONFLICT DO UPDATE SET left_ms = NULL, left_reason = NULL",
+                params![
+                    call,
+                    participant.session,
+                    peer,
+                    name,
+                    participant.dialect,
+                    joined_ms
+                ],
+            )?
+        }
+        Change::Left {
+            call,
+            participant,
+            at,
+            reason,
+        } => execute(
+            "UPDATE participants SET left_ms = ?3, left_reason = ?4 WHERE call = ?1 AND id = ?2",
+            params![call, participant, ms(*at), reason.as_str()],
+        )?,
+        Change::Minute {
+            call,
+            participant,
+            number,
+            minute,
+            causes,
+        } => {
+            let figures = serde_json::to_string(minute).unwrap_or_default();
+            let causes: Vec<_> = causes.iter().map(|it| it.code()).collect();
+            execute(
+                "INSERT OR REPLACE INTO minutes (call, participant, number, figures, causes)
+                 SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS
+                     (SELECT 1 FROM participants WHERE call = ?1 AND id = ?2)",
+                params![call, participant, number, figures, causes.join(" ")],
+            )?
+        }
+    };
+    Ok(())
+}
