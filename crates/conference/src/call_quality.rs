@@ -6,14 +6,11 @@ mod judgement;
 mod minute;
 mod observation;
 mod observed_client;
-mod page_report;
 
 pub use self::cause::Cause;
 pub use self::judgement::judge;
 pub use self::minute::{Minute, MinuteTally};
 pub use self::observation::{
     Connection, Flow, Microphone, Observation, ParticipantObservation, Pictures, RoomObservation,
-    Route,
 };
 pub(crate) use self::observed_client::{ObservedClient, Surroundings};
-pub use self::page_report::{DeviceState, PageReport};

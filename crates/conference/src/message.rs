@@ -9,6 +9,7 @@ mod conversation;
 mod ids;
 mod media;
 mod notice;
+mod page_report;
 mod participant;
 mod refusal;
 mod reply;
@@ -26,6 +27,7 @@ pub use self::ids::{CommandToken, PeerId, SessionId, ShardId};
 pub(crate) use self::ids::{event_rng, random_id};
 pub use self::media::{CreatedConsumer, CreatedTransport, Direction, StatsSubject, TransportKey};
 pub use self::notice::{Applicant, Notice, RemovalReason, overall_score};
+pub use self::page_report::{DeviceState, PageReport, Route};
 pub use self::participant::{
     ClientDevice, LobbyState, MediaSource, ParticipantSummary, ProducerSummary, RoomSnapshot, User,
 };

@@ -168,9 +168,8 @@ impl Producer {
         let structure = LayerStructure::of(&parameters);
         let layer_count = usize::from(structure.count());
         let clock_rate = first.map_or(90_000, |codec| codec.clock_rate);
-        let formats: Vec<_> = parameters
-            .codecs
-            .iter()
+        let codecs = parameters.codecs.iter();
+        let formats: Vec<_> = codecs
             .map(|codec| PayloadFormat::of(codec, &mapping))
             .collect();
         let retransmission = formats.first().map(|it| it.retransmission(&formats));
@@ -178,11 +177,13 @@ impl Producer {
             .encodings
             .iter()
             .map(|encoding| {
-                let mut stream = Stream::new(clock_rate, retransmission.unwrap_or_default());
-                stream.ssrc = encoding.ssrc;
-                stream.rtx_ssrc = encoding.rtx.map(|rtx| rtx.ssrc);
-                stream.rid = encoding.rid;
-                stream
+                let stream = Stream::new(clock_rate, retransmission.unwrap_or_default());
+                Stream {
+                    ssrc: encoding.ssrc,
+                    rtx_ssrc: encoding.rtx.map(|rtx| rtx.ssrc),
+                    rid: encoding.rid,
+                    ..stream
+                }
             })
             .collect();
         Self {

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use watersmeet_conference::call_quality::{
-    Cause, DeviceState, MinuteTally, PageReport, RoomObservation,
-};
+use watersmeet_conference::call_quality::{Cause, MinuteTally, RoomObservation};
+use watersmeet_conference::message::{DeviceState, PageReport};
 use watersmeet_sim::network::{LinkProfile, Loss};
 use watersmeet_sim::profiles::{self, AccessLink, cable, wifi};
 use watersmeet_sim::scenario::{camera, kbps, millis, secs};

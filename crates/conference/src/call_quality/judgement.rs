@@ -5,8 +5,8 @@
 //! explains away what only looks like a slow line.
 
 use super::cause::Cause;
-use super::observation::{Connection, Microphone, Observation, Route};
-use super::page_report::{DeviceState, PageReport};
+use super::observation::{Connection, Microphone, Observation};
+use crate::message::{DeviceState, PageReport, Route};
 
 /// Loss before repair above which people notice it, in percent.
 const LOSS_PERCENT_MAX: u32 = 6;

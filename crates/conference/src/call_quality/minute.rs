@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::cause::Cause;
 use super::judgement::{causes_of, judge};
-use super::observation::{Connection, Flow, Microphone, Observation, Pictures, Route};
+use super::observation::{Connection, Flow, Microphone, Observation, Pictures};
+use crate::message::Route;
 
 /// A minute of a participant. Bitrates are means; loss, delay and counts of pictures are the worst observation.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]

@@ -1,22 +1,9 @@
 //! What was observed of one participant over an interval.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::page_report::PageReport;
+use crate::message::{PageReport, Route};
 use crate::room_event::{ParticipantRecord, RoomRecord};
-
-/// How media travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum Route {
-    /// Over UDP.
-    Udp,
-    /// Over TCP.
-    Tcp,
-    /// Through a TURN server.
-    Relay,
-}
 
 /// State of the transports of a participant.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]

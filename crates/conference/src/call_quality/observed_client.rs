@@ -9,9 +9,8 @@ use watersmeet_engine::command::{
 use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::units::{Bitrate, Map, Time, TokenBucket};
 
-use super::observation::{Connection, Flow, Microphone, Observation, Route};
-use super::page_report::PageReport;
-use crate::message::{MediaSource, ProducerSummary};
+use super::observation::{Connection, Flow, Microphone, Observation};
+use crate::message::{MediaSource, PageReport, ProducerSummary, Route};
 
 /// Time after which a client that was asked to connect should have: ICE and DTLS take a few round trips.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(6);

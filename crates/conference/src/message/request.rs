@@ -7,9 +7,9 @@ use watersmeet_wire::params::{DtlsParameters, MediaKind, RtpCapabilities, RtpPar
 use super::breakouts::BreakoutsRequest;
 use super::conversation::{CaptionRequest, ChatPolicy, ChatRequest, PollRequest};
 use super::media::{Direction, StatsSubject, TransportKey};
+use super::page_report::PageReport;
 use super::participant::{ClientDevice, MediaSource};
 use super::role::{Policy, Sharing};
-use crate::call_quality::PageReport;
 
 /// A request of a participant.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use watersmeet_conference::Conference;
 use watersmeet_engine::command::TransportSample;
 use watersmeet_wire::units::Time;
 
-use super::CallHistory;
+use super::handle::CallHistory;
 use crate::turn_server::RelayedAddresses;
 
 /// Collects samples, and passes observations to the history.

@@ -11,7 +11,7 @@ use rusqlite::OptionalExtension as _;
 use rusqlite::{Connection, Transaction, params};
 use watersmeet_wire::units::Time;
 
-use super::Deletion;
+use super::deletion::Deletion;
 use super::queries::HistoryError;
 use super::recorder::Change;
 use super::schema;

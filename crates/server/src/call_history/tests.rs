@@ -14,7 +14,7 @@ use watersmeet_conference::room_event::{
 };
 use watersmeet_wire::units::Time;
 
-use super::Deletion;
+use super::deletion::Deletion;
 use super::queries::{self, CallFilter, HistoryError};
 use super::recorder::Recorder;
 use super::store::{Store, StoreOptions};

@@ -11,8 +11,8 @@ use watersmeet_conference::call_quality::RoomObservation;
 use watersmeet_conference::room_event::RoomEvent;
 use watersmeet_wire::units::Time;
 
-use super::Deletion;
 use super::counters::HistoryCounters;
+use super::deletion::Deletion;
 use super::queries::HistoryError;
 use super::recorder::Recorder;
 use super::store::{Store, StoreOptions};

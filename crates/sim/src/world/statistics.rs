@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use watersmeet_conference::call_quality::{PageReport, RoomObservation};
+use watersmeet_conference::call_quality::RoomObservation;
+use watersmeet_conference::message::PageReport;
 use watersmeet_engine::command::{Command, Reply, TransportStats};
 use watersmeet_peer::browser::Direction;
 use watersmeet_wire::units::Bitrate;

@@ -9,8 +9,8 @@ use watersmeet_wire::units::{Map, Time};
 use super::super::Conference;
 use super::super::request_context::Outcome;
 use super::super::room_events::{participant_record, room_record};
-use crate::call_quality::{PageReport, ParticipantObservation, RoomObservation, Surroundings};
-use crate::message::{Refusal, Reply, SessionId};
+use crate::call_quality::{ParticipantObservation, RoomObservation, Surroundings};
+use crate::message::{PageReport, Refusal, Reply, SessionId};
 
 impl Conference {
     /// Returns what the samples of all shards show of each participant, by room. `is_relay` tells whether an address

@@ -8,7 +8,6 @@ use watersmeet_engine::command::{ConsumerId, Layers, ProducerId, TransportId};
 use super::decode_conversation::conversation_request;
 use super::payloads::*;
 use super::state::State;
-use crate::call_quality::PageReport;
 use crate::dialect::effect::{DecodeError, Effect, RequestTag};
 use crate::dialect::json;
 use crate::dialect::media_json::{
@@ -16,7 +15,8 @@ use crate::dialect::media_json::{
     read_value,
 };
 use crate::message::{
-    self, BreakoutsRequest, JoinRequest, Moderation, Refusal, Request, ResumeRequest, StatsSubject,
+    self, BreakoutsRequest, JoinRequest, Moderation, PageReport, Refusal, Request, ResumeRequest,
+    StatsSubject,
 };
 
 /// Maximum length of a text `id`, in bytes.

@@ -9,9 +9,9 @@ use ts_rs::{Config, TS};
 use super::decode::decode;
 use super::payloads::*;
 use super::state::State;
-use crate::call_quality::{DeviceState, PageReport, Route};
 use crate::message::{
-    ChatPolicy, Direction, MediaSource, Policy, Refusal, RemovalReason, Role, Sharing,
+    ChatPolicy, DeviceState, Direction, MediaSource, PageReport, Policy, Refusal, RemovalReason,
+    Role, Route, Sharing,
 };
 use crate::turn::IceServer;
 

@@ -2,7 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::observation::Route;
+/// How media travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Route {
+    /// Over UDP.
+    Udp,
+    /// Over TCP.
+    Tcp,
+    /// Through a TURN server.
+    Relay,
+}
 
 /// Longest time for which a page can say that it stood still, in milliseconds: an hour.
 const STALLED_MS_MAX: u32 = 3_600_000;

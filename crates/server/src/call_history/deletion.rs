@@ -1,0 +1,17 @@
+//! What operators delete of the history.
+
+/// What is deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deletion {
+    /// A call with all participants.
+    Call(String),
+    /// A participant of a call, with its minutes.
+    Participant {
+        /// Id of the call.
+        call: String,
+        /// Id of the participant in it.
+        participant: String,
+    },
+    /// All participants of all calls that have this name, where names are stored.
+    Name(String),
+}
