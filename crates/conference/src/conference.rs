@@ -58,7 +58,8 @@ mod tokens;
 mod transports;
 
 pub use self::admin_requests::{
-    AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomCreator, RoomSummary,
+    AdminRequest, AdminResponse, ParticipantMedia, ParticipantObjects, ROOMS_LISTED_MAX,
+    RoomCreator, RoomSummary,
 };
 pub use self::config::ConferenceConfig;
 pub use self::limited_actions::LimitedAction;
@@ -83,20 +84,17 @@ use self::request_context::RequestContext;
 use self::reservations::Reservations;
 use self::rooms::Rooms;
 use self::sessions::Sessions;
+use self::shutdown::RoomOpening;
 use self::timers::{Timer, Timers};
 use crate::access::Grant;
 use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
 use crate::connect_request::{ConnectRequest, DialectKind};
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext};
+use crate::limits::MESSAGES_PER_PRODUCER;
 use crate::message::{
     CommandToken, Direction, Notice, Policy, Refusal, Reply, Request, SessionId, ShardId,
 };
 use crate::session::{Session, WaitingRequest};
-
-/// Number of messages that a client sends for each announced producer: create a transport, connect
-/// it, consume, and resume the consumer. A page that joins a room of a hundred sends all of them at
-/// once, which must not exceed the rate limit.
-const MESSAGES_PER_PRODUCER: usize = 4;
 
 /// Owns all rooms and sessions.
 #[derive(Debug)]
@@ -131,8 +129,8 @@ pub struct Conference {
     limited_actions: LimitedActions,
     /// Totals since the start.
     metrics: ConferenceMetrics,
-    /// Whether the program is about to end, so that no further rooms are opened.
-    is_shutting_down: bool,
+    /// Whether further rooms are opened.
+    opening: RoomOpening,
     /// Panics that a test has ordered.
     #[cfg(feature = "faults")]
     faults: crate::faults::Faults,
@@ -159,7 +157,7 @@ impl Conference {
             outputs: Outputs::default(),
             limited_actions: LimitedActions::default(),
             metrics: ConferenceMetrics::default(),
-            is_shutting_down: false,
+            opening: RoomOpening::default(),
             #[cfg(feature = "faults")]
             faults: crate::faults::Faults::default(),
         }

@@ -128,6 +128,11 @@ impl Session {
         }
     }
 
+    /// Returns the name of its dialect.
+    pub(crate) const fn dialect_name(&self) -> &'static str {
+        self.dialect.name()
+    }
+
     /// Returns the id by which other participants know it.
     pub(crate) const fn peer(&self) -> &PeerId {
         &self.peer

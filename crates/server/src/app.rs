@@ -23,6 +23,7 @@ use crate::app_error::AppError;
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice, Loaded, is_documentation};
 use crate::http::connection_limit::ConnectionLimit;
+use crate::http::operators_context::OperatorsContext;
 use crate::http::port_sharing::MediaPort;
 use crate::http::redirect;
 use crate::http::server::HttpServer;
@@ -30,6 +31,7 @@ use crate::http::site::SiteContext;
 use crate::http::tls;
 use crate::hub::Hub;
 use crate::listeners::{self, BoundListeners};
+use crate::logging::LogControl;
 use crate::media_sockets::{ConnectionSender, MediaSockets};
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
 use crate::shard_queues::ShardQueues;
@@ -51,17 +53,17 @@ const SHARDS_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time for which a peer may go without renewing its consent (RFC 7675 allows 30 s).
 const CONSENT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Runs the program until a signal ends it.
+/// Runs the program until a signal ends it. Operators change the filter of `log`.
 ///
 /// # Errors
 /// A socket, certificate, codec or secret cannot be used, or the hub task ended unexpectedly.
-pub fn run(loaded: &Loaded) -> Result<(), AppError> {
+pub fn run(loaded: &Loaded, log: Arc<LogControl>) -> Result<(), AppError> {
     file_descriptor_limit::raise_to_maximum();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(signalling_threads())
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(serve(loaded));
+    let outcome = runtime.block_on(serve(loaded, log));
     // Does not wait for blocking tasks: a shard that hangs must not keep the program from ending.
     runtime.shutdown_background();
     outcome
@@ -74,7 +76,7 @@ fn signalling_threads() -> usize {
     (cores / 2).clamp(1, SIGNALLING_THREADS_MAX)
 }
 
-async fn serve(loaded: &Loaded) -> Result<(), AppError> {
+async fn serve(loaded: &Loaded, log: Arc<LogControl>) -> Result<(), AppError> {
     let config = &loaded.config;
     let mut signals = Signals::new()?;
     let clock = Clock::start();
@@ -108,6 +110,7 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         clock,
         config,
         keys,
+        OperatorsContext::new(config, log, &bound.listeners),
     )?;
     let turn = start_turn(config, &site, media, announced, turn_listeners)?;
     tokio::spawn(watchdog::run(heartbeats));

@@ -40,6 +40,7 @@ mod metrics;
 mod peers;
 mod quota;
 mod relay;
+mod relay_addresses;
 mod response;
 mod session;
 mod stream;

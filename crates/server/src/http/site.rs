@@ -15,6 +15,7 @@ use super::cors::AllowedOrigins;
 use super::forwarded;
 use super::frame_policy::FramePolicy;
 use super::log_once::LogOnce;
+use super::operators_context::OperatorsContext;
 use super::rate_limit::RateLimiter;
 use super::request_host::{KnownNames, RequestHost};
 use super::request_metrics::RequestMetrics;
@@ -71,8 +72,12 @@ pub struct SiteContext {
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
     pub stats_cache: Arc<StatsCache>,
+    /// What the operators' page shows and changes.
+    pub operators: Arc<OperatorsContext>,
     /// Whether the program is about to end.
     is_shutting_down: Arc<AtomicBool>,
+    /// Whether operators drain the program.
+    is_draining: Arc<AtomicBool>,
 }
 
 impl SiteContext {
@@ -86,6 +91,7 @@ impl SiteContext {
         clock: Clock,
         config: &Config,
         keys: Arc<TokenKeys>,
+        operators: OperatorsContext,
     ) -> io::Result<Self> {
         let (heartbeats, shard_metrics) = shards;
         Ok(Self {
@@ -112,7 +118,9 @@ impl SiteContext {
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,
             mounts: Arc::default(),
+            operators: Arc::new(operators),
             is_shutting_down: Arc::default(),
+            is_draining: Arc::default(),
         })
     }
 
@@ -126,9 +134,24 @@ impl SiteContext {
         self.is_shutting_down.load(Ordering::Relaxed)
     }
 
-    /// Returns the state with the settings of a listener.
+    /// Records that operators drain the program, or do so no more.
+    pub fn record_draining(&self, is_draining: bool) {
+        self.is_draining.store(is_draining, Ordering::Relaxed);
+    }
+
+    /// Returns whether operators drain the program, so that no further rooms are opened.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Returns the state with the settings of a listener. No page of another site shows the operators' page.
     pub fn for_listener(&self, listener: &ListenerConfig) -> Self {
+        let frame_policy = match listener.serves(Mount::Operators) {
+            true => FramePolicy::forbidding(),
+            false => self.frame_policy.clone(),
+        };
         Self {
+            frame_policy,
             token_required: listener.token_required,
             mounts: listener.mounts.as_slice().into(),
             ..self.clone()

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use stun_types::attribute::ErrorCode;
 
+use super::relay_addresses::RelayAddresses;
+
 /// Error codes of responses (RFC 8656 §19).
 const CODES: [u16; 12] = [
     ErrorCode::BAD_REQUEST,
@@ -64,6 +66,8 @@ pub struct TurnMetrics {
     allocations: AtomicU64,
     /// Allocations made.
     allocations_made: AtomicU64,
+    /// Addresses of relay sockets, by which media sockets see clients.
+    pub relays: RelayAddresses,
     /// Payload bytes from clients to media sockets.
     bytes_from_clients: AtomicU64,
     /// Payload bytes from media sockets to clients.

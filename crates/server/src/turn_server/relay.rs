@@ -65,6 +65,7 @@ impl Relay {
             bindings: Mutex::default(),
             sink,
         });
+        server.metrics.relays.add(address);
         let receiving = tokio::spawn(Arc::clone(&state).receive());
         Ok(Self {
             state,
@@ -114,6 +115,7 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
+        self.state.server.metrics.relays.remove(self.address);
         self.task.abort();
     }
 }

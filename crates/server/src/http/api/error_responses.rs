@@ -71,6 +71,32 @@ errors!(
 );
 
 errors!(
+    /// Errors of requests of operators about a room.
+    OperatorErrors,
+    [
+        ADDRESS,
+        (401, "No key, or not ours."),
+        (403, "A token is not enough."),
+        NO_ROOM_OR_PARTICIPANT,
+        TOO_OFTEN,
+        UNAVAILABLE,
+    ]
+);
+
+errors!(
+    /// Errors of requests of operators that have a body.
+    OperatorBodyErrors,
+    [
+        REQUEST,
+        (401, "No key, or not ours."),
+        (403, "A token is not enough."),
+        TOO_OFTEN,
+        UNAVAILABLE,
+    ],
+    BODY
+);
+
+errors!(
     /// Errors of requests about a room that guests may send.
     GuestErrors,
     [ADDRESS, TOKEN, NO_ROOM_FOR_YOU, TOO_OFTEN, UNAVAILABLE]
