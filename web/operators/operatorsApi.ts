@@ -3,6 +3,8 @@
  * request, in a header and never in an address.
  */
 
+import type { HistoryCallDetails, HistoryPage } from './historyApi';
+
 export type Phase = 'running' | 'draining' | 'shutting-down';
 
 export interface MediaThread {
@@ -139,39 +141,47 @@ export class OperatorsApi {
   constructor(private readonly key: string) {}
 
   status(): Promise<ServerStatus> {
-    return this.get('status');
+    return this.get('operators/status');
   }
 
   rooms(after: string | null): Promise<RoomPage> {
-    return this.get(after === null ? 'rooms' : `rooms?after=${encodeURIComponent(after)}`);
+    return this.get(after === null ? 'operators/rooms' : `operators/rooms?after=${encodeURIComponent(after)}`);
   }
 
   room(name: string): Promise<RoomDetails> {
-    return this.get(`rooms/${encodeURIComponent(name)}`);
+    return this.get(`operators/rooms/${encodeURIComponent(name)}`);
   }
 
   log(): Promise<LogState> {
-    return this.get('log');
+    return this.get('operators/log');
+  }
+
+  history(): Promise<HistoryPage> {
+    return this.get('history');
+  }
+
+  call(id: string): Promise<HistoryCallDetails> {
+    return this.get(`history/${encodeURIComponent(id)}`);
   }
 
   async closeRoom(name: string): Promise<void> {
-    await this.send('DELETE', `rooms/${encodeURIComponent(name)}`);
+    await this.send('DELETE', `operators/rooms/${encodeURIComponent(name)}`);
   }
 
   async removePerson(room: string, id: string): Promise<void> {
-    await this.send('DELETE', `rooms/${encodeURIComponent(room)}/participants/${encodeURIComponent(id)}`);
+    await this.send('DELETE', `operators/rooms/${encodeURIComponent(room)}/participants/${encodeURIComponent(id)}`);
   }
 
   async setDraining(isDraining: boolean): Promise<void> {
-    await this.send(isDraining ? 'PUT' : 'DELETE', 'drain');
+    await this.send(isDraining ? 'PUT' : 'DELETE', 'operators/drain');
   }
 
   async setLogFilter(filter: string): Promise<void> {
-    await this.send('PUT', 'log/filter', { filter });
+    await this.send('PUT', 'operators/log/filter', { filter });
   }
 
   async resetLogFilter(): Promise<void> {
-    await this.send('DELETE', 'log/filter');
+    await this.send('DELETE', 'operators/log/filter');
   }
 
   private async get<T>(path: string): Promise<T> {
@@ -179,7 +189,7 @@ export class OperatorsApi {
   }
 
   private async send(method: string, path: string, body?: object): Promise<Response> {
-    const response = await fetch(`api/operators/${path}`, {
+    const response = await fetch(`api/${path}`, {
       method,
       headers: {
         authorization: `Bearer ${this.key}`,

@@ -6,9 +6,16 @@
  * of the host, and on behalf of other pages.
  */
 import { signal } from '@preact/signals';
+import type { HistoryCallDetails, HistoryPage } from './historyApi';
 import { ApiError, OperatorsApi, type LogState, type RoomDetails, type RoomState, type ServerStatus } from './operatorsApi';
 
-export type View = { name: 'overview' } | { name: 'rooms' } | { name: 'room'; room: string } | { name: 'log' };
+export type View =
+  | { name: 'overview' }
+  | { name: 'rooms' }
+  | { name: 'room'; room: string }
+  | { name: 'history' }
+  | { name: 'call'; call: string }
+  | { name: 'log' };
 
 const POLL_MS = 2_000;
 const KEY = 'watersmeet.operatorsKey';
@@ -20,9 +27,14 @@ const NOT_FOUND = 404;
 
 /** Returns the view of a hash, the overview for an unknown one. */
 export function viewOf(hash: string): View {
-  const [name = '', room] = hash.replace(/^#/, '').split('/');
-  if (name === 'rooms' && room) return { name: 'room', room: decodeText(room) };
-  return name === 'rooms' || name === 'log' ? { name } : { name: 'overview' };
+  const [name = '', item] = hash.replace(/^#/, '').split('/');
+  if (name === 'rooms' && item) return { name: 'room', room: decodeText(item) };
+  if (name === 'history' && item) return { name: 'call', call: decodeText(item) };
+  return name === 'rooms' || name === 'history' || name === 'log' ? { name } : { name: 'overview' };
+}
+
+export function hashOfCall(call: string): string {
+  return `#history/${encodeURIComponent(call)}`;
 }
 
 export function hashOfRoom(room: string): string {
@@ -49,6 +61,10 @@ export class OperatorsApp {
   readonly hasMoreRooms = signal(false);
   /** The room of the view; null before it is known, `gone` once it has ended. */
   readonly room = signal<RoomDetails | 'gone' | null>(null);
+  /** The latest calls; `off` where the server keeps no history. */
+  readonly history = signal<HistoryPage | 'off' | null>(null);
+  /** The call of the view; `gone` where the history has it no more. */
+  readonly call = signal<HistoryCallDetails | 'gone' | null>(null);
   readonly log = signal<LogState | null>(null);
   /** Whether the server did not answer the last time. */
   readonly isUnreachable = signal(false);
@@ -62,6 +78,7 @@ export class OperatorsApp {
     addEventListener('hashchange', () => {
       this.view.value = viewOf(location.hash);
       this.room.value = null;
+      this.call.value = null;
       this.problem.value = '';
       void this.refresh();
     });
@@ -90,7 +107,7 @@ export class OperatorsApp {
     this.poll += 1;
     this.api = null;
     sessionStorage.removeItem(KEY);
-    for (const state of [this.status, this.earlierStatus, this.rooms, this.room, this.log]) state.value = null;
+    for (const state of [this.status, this.earlierStatus, this.rooms, this.room, this.history, this.call, this.log]) state.value = null;
     this.isSignedIn.value = false;
     this.problem.value = problem;
   }
@@ -143,17 +160,32 @@ export class OperatorsApp {
       };
     }
     if (view.name === 'room') {
-      const room = await api.room(view.room).catch((error: unknown) => {
-        if (error instanceof ApiError && error.status === NOT_FOUND) return 'gone' as const;
-        throw error;
-      });
+      const room = await orIfMissing(api.room(view.room), 'gone' as const);
       return () => (this.room.value = room);
+    }
+    if (view.name === 'history') {
+      const history = await orIfMissing(api.history(), 'off' as const);
+      return () => (this.history.value = history);
+    }
+    if (view.name === 'call') {
+      const call = await orIfMissing(api.call(view.call), 'gone' as const);
+      return () => (this.call.value = call);
     }
     if (view.name === 'log') {
       const log = await api.log();
       return () => (this.log.value = log);
     }
     return () => undefined;
+  }
+}
+
+/** Returns what was asked for, or another value where the server does not have it. */
+async function orIfMissing<T, U>(answer: Promise<T>, missing: U): Promise<T | U> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === NOT_FOUND) return missing;
+    throw error;
   }
 }
 

@@ -123,6 +123,38 @@ test('the level of the log is changed and reset, and warnings are listed', NO_ME
   await expect(page.getByRole('listitem').filter({ hasText: 'https://foreign.example' })).toBeVisible();
 });
 
+/** A call as `GET /api/history/{id}` describes it. */
+const CALL = {
+  id: '7',
+  room: 'weekly-meeting',
+  startedAt: '2026-12-01T10:00:00Z',
+  endedAt: '2026-12-01T10:03:00Z',
+  participantCount: 1,
+  causes: [{ code: 'downlink', text: 'The line to this person was too slow', isNote: false }],
+};
+const DIRECTION = { kbps: 900, lossPercent: 0 };
+const MINUTE = { number: 0, route: 'udp', roundTripMs: 40, down: DIRECTION, up: DIRECTION, causes: [] };
+
+test('the history shows calls, their people and minutes with causes in words', NO_MEDIA, async ({ call }) => {
+  const { page } = await openOperators(call);
+  await signIn(page);
+  await page.getByRole('link', { name: 'History' }).click();
+  await expect(page.getByText('This server keeps no history of calls.')).toBeVisible();
+  const person = { id: 'p', number: 1, dialect: 'native', joinedAt: CALL.startedAt, leftAt: CALL.endedAt, causes: CALL.causes };
+  const minutes = [MINUTE, { ...MINUTE, number: 1, causes: CALL.causes }];
+  await page.route('**/api/history', (route) => route.fulfill({ json: { calls: [CALL], next: null } }));
+  await page.route('**/api/history/7', (route) =>
+    route.fulfill({ json: { ...CALL, isTruncated: false, participants: [{ ...person, minutes }] } }),
+  );
+  await page.getByRole('link', { name: CALL.room }).click();
+  await expect(page.getByRole('heading', { level: 2, name: 'Participant 1' })).toBeVisible();
+  const timeline = page.getByRole('list', { name: 'Minutes of participant 1' }).getByRole('listitem');
+  await expect(timeline).toHaveText(['Minute 1: good', 'Minute 2: The line to this person was too slow']);
+  await expectAccessible(page, 'a call of the history');
+  await page.getByText('Figures by minute').click();
+  await expect(page.getByRole('row', { name: /^2 udp 40 ms/ })).toBeVisible();
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`the operators' page has no violation in ${colorScheme} colours`, NO_MEDIA, async ({ call }) => {
     const { page } = await openOperators(call, colorScheme);

@@ -2,6 +2,8 @@
 import { Mark } from '../../src/ui/icons';
 import { formatDuration } from '../format';
 import type { OperatorsApp } from '../operatorsApp';
+import { CallView } from './CallView';
+import { HistoryView } from './HistoryView';
 import { LogView } from './LogView';
 import { OverviewView } from './OverviewView';
 import { RoomsView } from './RoomsView';
@@ -11,8 +13,19 @@ import { SignInPage } from './SignInPage';
 const TABS = [
   { name: 'overview', label: 'Overview' },
   { name: 'rooms', label: 'Rooms' },
+  { name: 'history', label: 'History' },
   { name: 'log', label: 'Log' },
 ] as const;
+
+/** The tab that is marked in each view. */
+const TAB_OF_VIEW = {
+  overview: 'overview',
+  rooms: 'rooms',
+  room: 'rooms',
+  history: 'history',
+  call: 'history',
+  log: 'log',
+} as const;
 
 const PHASES = {
   running: { text: 'Running', look: 'good' },
@@ -51,6 +64,10 @@ function View({ app }: { app: OperatorsApp }) {
       return <RoomsView app={app} />;
     case 'room':
       return <RoomView app={app} name={view.room} key={view.room} />;
+    case 'history':
+      return <HistoryView app={app} />;
+    case 'call':
+      return <CallView app={app} />;
     case 'log':
       return <LogView app={app} />;
   }
@@ -59,7 +76,7 @@ function View({ app }: { app: OperatorsApp }) {
 function Head({ app }: { app: OperatorsApp }) {
   const status = app.status.value;
   const phase = status && PHASES[status.phase];
-  const current = app.view.value.name === 'room' ? 'rooms' : app.view.value.name;
+  const current = TAB_OF_VIEW[app.view.value.name];
   return (
     <header>
       <div class="operators-head">

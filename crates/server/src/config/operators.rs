@@ -72,9 +72,11 @@ mod tests {
     use super::*;
     use crate::config::Secret;
 
+    const KEY: &str = "f4b0c2d97a1e4c6f8b3d5e7092a4c6e8f1b3d5a7c9e0f2b4d6a8c0e2f4b6d8a0";
+
     fn config(listen_ip: Option<&str>) -> Config {
         Config {
-            api_key: Some(Secret::new("0123456789abcdef".repeat(4))),
+            api_key: Some(Secret::new(KEY.to_owned())),
             operators_port: Some(3_001),
             operators_listen_ip: listen_ip.map(|ip| ip.parse().unwrap()),
             tls_self_signed: true,
