@@ -1,33 +1,8 @@
 /** The operators' page at its own port: signing in, rooms and people, removing them, draining, the log; accessibility. */
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { NO_MEDIA, ROOM, expect, test, type Call } from './callFixture';
-import { freePort, type Server } from './server';
-
-const KEY = 'f4b0c2d97a1e4c6f8b3d5e7092a4c6e8f1b3d5a7c9e0f2b4d6a8c0e2f4b6d8a0';
-
-interface OperatedCall {
-  /** URL of the operators' page. */
-  url: string;
-  page: Page;
-  server: Server;
-}
-
-/** Starts a server with an operators' page, and opens that. */
-async function openOperators(call: Call, colorScheme: 'light' | 'dark' = 'light', environment = {}): Promise<OperatedCall> {
-  const port = await freePort();
-  const server = await call.startServer({ WATERSMEET_API_KEY: KEY, WATERSMEET_OPERATORS_PORT: String(port), ...environment });
-  const url = `http://127.0.0.1:${port}`;
-  // Another page of the fixture, so that it is closed with the others and its policy violations count.
-  const { page } = await call.open('operator', { base: `${url}/`, colorScheme });
-  return { url, page, server };
-}
-
-async function signIn(page: Page): Promise<void> {
-  await page.getByLabel('Key').fill(KEY);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('navigation', { name: 'Views' })).toBeVisible();
-}
+import { NO_MEDIA, ROOM, expect, test } from './callFixture';
+import { KEY, openOperators, signIn } from './operatorsPage';
 
 async function expectAccessible(page: Page, what: string): Promise<void> {
   // In its old mode axe opens no page of its own, which Chromium without a sandbox refuses.
@@ -94,12 +69,14 @@ test('draining is told, refuses new rooms and is undone', NO_MEDIA, async ({ cal
   expect(await ready()).toBe(503);
   const ben = await call.open('ben', { room: 'another-room' });
   await ben.requestJoin();
-  await expect(ben.page.getByRole('alert')).toBeVisible();
+  await expect(ben.page.getByRole('status', { name: 'Connection' })).toHaveText('Connecting…');
   await call.join('carla');
   await ana.closeWindow();
   await page.getByRole('button', { name: 'Open rooms again' }).click();
   await expect(page.getByRole('button', { name: 'Drain' })).toBeVisible();
   expect(await ready()).toBe(200);
+  // Who waited comes in.
+  await ben.expectConnected();
 });
 
 test('the level of the log is changed and reset, and warnings are listed', NO_MEDIA, async ({ call }) => {
