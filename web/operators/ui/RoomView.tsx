@@ -135,7 +135,7 @@ function PersonRow({ person, remove }: { person: Person; remove(): void }) {
         {person.lossOut !== null && <small>{formatShare(person.lossOut)} lost</small>}
       </td>
       <td class="number" data-label="Round trip">{roundTripMs === null ? '–' : `${Math.round(roundTripMs)} ms`}</td>
-      <td>
+      <td class="action">
         <button class="button small" type="button" aria-label={`Remove ${displayName}`} onClick={remove}>
           Remove
         </button>
