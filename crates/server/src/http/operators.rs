@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, put};
@@ -85,9 +85,6 @@ async fn method_not_allowed() -> ApiError {
 
 /// A file of the page.
 async fn page(request: Request) -> Response {
-    if ![Method::GET, Method::HEAD].contains(request.method()) {
-        return StatusCode::METHOD_NOT_ALLOWED.into_response();
-    }
     assets::operators_file(request.uri(), request.headers())
 }
 

@@ -332,7 +332,7 @@ fn latest_warnings_are_shown() {
 }
 
 #[test]
-fn key_is_required_in_the_configuration_and_generated_in_development() {
+fn configuration_without_a_key_is_refused() {
     let mut child = command()
         .args(["--operators-port", "0", "--port", "0", "--rtc-port", "0"])
         .env("JWT_SECRET", secret())
