@@ -6,19 +6,8 @@ use std::time::Duration;
 use watersmeet_wire::units::Time;
 
 use super::Conference;
+use super::room_opening::RoomOpening;
 use crate::message::{Notice, Refusal};
-
-/// Whether further rooms are opened.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RoomOpening {
-    /// Rooms are opened.
-    #[default]
-    Open,
-    /// An operator drains the server; that can be undone.
-    Draining,
-    /// The program is about to end.
-    ShuttingDown,
-}
 
 impl Conference {
     /// Begins to shut down: opens no further rooms, and notifies everybody who is in a room or waits
