@@ -2,34 +2,9 @@
  * Builds the page that is embedded in the server's binary. `dist` has no inline scripts or
  * styles, so that the page runs under `Content-Security-Policy: default-src 'self'`.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { defineConfig, type Plugin } from 'vite';
-
-/** Files that are worth compressing. */
-const COMPRESSIBLE = /\.(js|css|svg|json|html|wasm|tflite)$/;
-/** Shorter files fit into one packet anyway. */
-const COMPRESSED_BYTES_MIN = 1_024;
-
-/** Stores each file also compressed, as `NAME.br` and `NAME.gz`, so that the server need not compress. */
-function precompress(): Plugin {
-  return {
-    name: 'precompress',
-    apply: 'build',
-    writeBundle({ dir = 'dist' }) {
-      for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
-        const path = join(entry.parentPath, entry.name);
-        if (!entry.isFile() || !COMPRESSIBLE.test(entry.name)) continue;
-        const contents = readFileSync(path);
-        if (contents.length < COMPRESSED_BYTES_MIN) continue;
-        writeFileSync(`${path}.br`, brotliCompressSync(contents));
-        writeFileSync(`${path}.gz`, gzipSync(contents, { level: 9 }));
-      }
-    },
-  };
-}
+import { defineConfig } from 'vite';
+import { precompress } from './precompress.ts';
 
 const server = process.env.WATERSMEET_URL ?? 'http://127.0.0.1:3000';
 

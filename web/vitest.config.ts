@@ -2,5 +2,5 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['src/**/*.test.ts', 'client/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'], environment: 'node' },
+  test: { include: ['src/**/*.test.ts', 'client/*.test.ts', 'operators/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'], environment: 'node' },
 });

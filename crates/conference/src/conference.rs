@@ -47,6 +47,7 @@ mod reservations;
 mod resuming;
 mod returning;
 mod room_events;
+mod room_opening;
 mod rooms;
 mod routing;
 mod scores;
@@ -60,7 +61,8 @@ mod tokens;
 mod transports;
 
 pub use self::admin_requests::{
-    AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomCreator, RoomSummary,
+    AdminRequest, AdminResponse, ParticipantMedia, ParticipantObjects, ROOMS_LISTED_MAX,
+    RoomCreator, RoomSummary,
 };
 pub use self::config::ConferenceConfig;
 pub use self::limited_actions::LimitedAction;
@@ -82,6 +84,7 @@ use self::panic_scope::PanicScope;
 use self::pending_commands::PendingCommands;
 use self::placement::Placement;
 use self::reservations::Reservations;
+use self::room_opening::RoomOpening;
 use self::rooms::Rooms;
 use self::sessions::Sessions;
 use self::timers::{Timer, Timers};
@@ -89,16 +92,12 @@ use crate::access::Grant;
 use crate::close_codes::{CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, CLOSE_TRY_LATER};
 use crate::connect_request::{ConnectRequest, DialectKind};
 use crate::dialect::{DecodeError, Dialect, Effect, RequestTag, SessionContext};
+use crate::limits::MESSAGES_PER_PRODUCER;
 use crate::message::{
     CommandToken, Notice, Policy, Refusal, Reply, Request, SessionId, ShardId, event_rng,
 };
 use crate::room_event::DepartureReason;
 use crate::session::{Session, WaitingRequest};
-
-/// Number of messages that a client sends for each announced producer: create a transport, connect
-/// it, consume, and resume the consumer. A page that joins a room of a hundred sends all of them at
-/// once, which must not exceed the rate limit.
-const MESSAGES_PER_PRODUCER: usize = 4;
 
 /// Owns all rooms and sessions.
 #[derive(Debug)]
@@ -135,8 +134,8 @@ pub struct Conference {
     limited_actions: LimitedActions,
     /// Totals since the start.
     metrics: ConferenceMetrics,
-    /// Whether the program is about to end, so that no further rooms are opened.
-    is_shutting_down: bool,
+    /// Whether further rooms are opened.
+    opening: RoomOpening,
     /// Panics that a test has ordered.
     #[cfg(feature = "faults")]
     faults: crate::faults::Faults,
@@ -164,7 +163,7 @@ impl Conference {
             outputs: Outputs::default(),
             limited_actions: LimitedActions::default(),
             metrics: ConferenceMetrics::default(),
-            is_shutting_down: false,
+            opening: RoomOpening::default(),
             #[cfg(feature = "faults")]
             faults: crate::faults::Faults::default(),
         }

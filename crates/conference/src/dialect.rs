@@ -63,6 +63,19 @@ impl Dialect {
         }
     }
 
+    /// Returns the name of the dialect, as in `docs/protocol.md`.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Native(_) => "native",
+            Self::Undecided(..) => "socketio",
+            Self::Sfu(_) => "sfu",
+            Self::Rmm(_) => "rmm",
+            Self::Meetlite(_) => "meetlite",
+            Self::Call(_) => "call",
+            Self::Protoo(_) => "protoo",
+        }
+    }
+
     /// Returns the first frames for a new connection.
     pub(crate) fn welcome_frames(
         kind: DialectKind,
@@ -98,19 +111,6 @@ impl Dialect {
                 "Authentication failed",
             )),
             DialectKind::Native | DialectKind::Protoo => None,
-        }
-    }
-
-    /// Returns the name of the dialect, as in `docs/protocol.md`.
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Native(_) => "native",
-            Self::Undecided(..) => "socket.io",
-            Self::Sfu(_) => "sfu",
-            Self::Rmm(_) => "rmm",
-            Self::Meetlite(_) => "meetlite",
-            Self::Call(_) => "call",
-            Self::Protoo(_) => "protoo",
         }
     }
 

@@ -94,6 +94,11 @@ pub const CONNECTION_TEST_TRANSPORTS_MAX: usize = 2;
 /// Time for which a request to consume waits for a receive transport.
 pub const CONSUME_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Number of messages that a client sends for each announced producer: create a transport, connect
+/// it, consume, and resume the consumer. A page that joins a room of a hundred sends all of them at
+/// once, which must not exceed the rate limit.
+pub const MESSAGES_PER_PRODUCER: usize = 4;
+
 /// Numbers of cameras and voices that are forwarded to each participant of a room; 0 forwards all.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ForwardingLimits {

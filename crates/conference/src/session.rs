@@ -132,6 +132,11 @@ impl Session {
         }
     }
 
+    /// Returns the name of its dialect.
+    pub(crate) const fn dialect_name(&self) -> &'static str {
+        self.dialect.name()
+    }
+
     /// Returns the id by which other participants know it.
     pub(crate) const fn peer(&self) -> &PeerId {
         &self.peer
@@ -221,11 +226,6 @@ impl Session {
     /// Returns whether one of its transports was connected since it joined.
     pub(crate) const fn has_connected(&self) -> bool {
         self.joined_at.is_none()
-    }
-
-    /// Returns the name of its dialect.
-    pub(crate) const fn dialect_name(&self) -> &'static str {
-        self.dialect.name()
     }
 
     /// Counts a message against the rate limit.

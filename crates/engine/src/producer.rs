@@ -31,7 +31,7 @@ use crate::producer::keyframe::KeyframeRequests;
 use crate::producer::layer_rates::LayerRate;
 use crate::producer::nack::Gap;
 use crate::producer::payload_format::PayloadFormat;
-use crate::producer::stream::{Accepted, Stream};
+use crate::producer::stream::{Accepted, RetransmissionSupport, Stream};
 use crate::producer::temporal_shares::TemporalShares;
 use crate::publisher_clock::{PublisherClock, ReportClock};
 use crate::score::{EncodingScore, is_notable};
@@ -140,6 +140,24 @@ pub struct Acceptance {
     pub is_keyframe_overdue: bool,
 }
 
+/// Creates the streams of these encodings.
+fn new_streams(
+    parameters: &RtpParameters,
+    clock_rate: u32,
+    retransmission: RetransmissionSupport,
+) -> Vec<Stream> {
+    let encodings = parameters.encodings.iter();
+    encodings
+        .map(|encoding| {
+            let mut stream = Stream::new(clock_rate, retransmission);
+            stream.ssrc = encoding.ssrc;
+            stream.rtx_ssrc = encoding.rtx.map(|rtx| rtx.ssrc);
+            stream.rid = encoding.rid;
+            stream
+        })
+        .collect()
+}
+
 /// The codec of a packet was not negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownPayloadType;
@@ -173,19 +191,7 @@ impl Producer {
             .map(|codec| PayloadFormat::of(codec, &mapping))
             .collect();
         let retransmission = formats.first().map(|it| it.retransmission(&formats));
-        let streams: Vec<_> = parameters
-            .encodings
-            .iter()
-            .map(|encoding| {
-                let stream = Stream::new(clock_rate, retransmission.unwrap_or_default());
-                Stream {
-                    ssrc: encoding.ssrc,
-                    rtx_ssrc: encoding.rtx.map(|rtx| rtx.ssrc),
-                    rid: encoding.rid,
-                    ..stream
-                }
-            })
-            .collect();
+        let streams = new_streams(&parameters, clock_rate, retransmission.unwrap_or_default());
         Self {
             id,
             kind,

@@ -99,6 +99,11 @@ impl AcmeCertificate {
         AcmeResolver::new(Arc::clone(&self.current), Arc::clone(&self.challenges))
     }
 
+    /// Returns the certificate that new connections get, which changes when it is renewed.
+    pub fn current(&self) -> Arc<CurrentCertificate> {
+        Arc::clone(&self.current)
+    }
+
     /// Returns the answers to validations by HTTP-01, for the port of plain HTTP, which is bound.
     pub fn answer_by_http(&mut self) -> Arc<PendingChallenges> {
         self.has_http = true;

@@ -25,6 +25,7 @@ use crate::call_history::{CallHistory, Observer};
 use crate::clock::Clock;
 use crate::config::{Config, DtlsChoice, Loaded, is_documentation};
 use crate::http::connection_limit::ConnectionLimit;
+use crate::http::operators_context::OperatorsContext;
 use crate::http::port_sharing::MediaPort;
 use crate::http::redirect;
 use crate::http::server::HttpServer;
@@ -32,6 +33,7 @@ use crate::http::site::SiteContext;
 use crate::http::tls;
 use crate::hub::Hub;
 use crate::listeners::{self, BoundListeners};
+use crate::logging::LogControl;
 use crate::media_sockets::{ConnectionSender, MediaSockets};
 use crate::room_events::RoomEventSender;
 use crate::shard::{self, Shard, ShardHandle, ShardReport, ShardSetup};
@@ -55,17 +57,17 @@ const SHARDS_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time for which a peer may go without renewing its consent (RFC 7675 allows 30 s).
 const CONSENT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Runs the program until a signal ends it.
+/// Runs the program until a signal ends it. Operators change the filter of `log`.
 ///
 /// # Errors
 /// A socket, certificate, codec or secret cannot be used, or the hub task ended unexpectedly.
-pub fn run(loaded: &Loaded) -> Result<(), AppError> {
+pub fn run(loaded: &Loaded, log: Arc<LogControl>) -> Result<(), AppError> {
     file_descriptor_limit::raise_to_maximum();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(signalling_threads())
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(serve(loaded));
+    let outcome = runtime.block_on(serve(loaded, log));
     // Does not wait for blocking tasks: a shard that hangs must not keep the program from ending.
     runtime.shutdown_background();
     outcome
@@ -78,7 +80,7 @@ fn signalling_threads() -> usize {
     (cores / 2).clamp(1, SIGNALLING_THREADS_MAX)
 }
 
-async fn serve(loaded: &Loaded) -> Result<(), AppError> {
+async fn serve(loaded: &Loaded, log: Arc<LogControl>) -> Result<(), AppError> {
     let config = &loaded.config;
     let mut signals = Signals::new()?;
     let clock = Clock::start();
@@ -94,22 +96,16 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         media,
         connections,
     } = start_shards(config, clock, &reports_sender, &announced, &bound)?;
-    tokio::spawn(ip_addresses::watch_announced_names(
-        config.clone(),
-        announcer,
-    ));
+    let announced_names = ip_addresses::watch_announced_names(config.clone(), announcer);
+    tokio::spawn(announced_names);
     let heartbeats: Vec<_> = shards.iter().map(ShardHandle::heartbeat).collect();
     let shard_metrics = shards.iter().map(ShardHandle::metrics).collect();
     let keys = Arc::new(config.keys().map_err(AppError::Keys)?);
     let room_events = RoomEventSender::default();
     let webhooks = start_webhooks(config, &room_events, clock)?;
     let conference = new_conference(config, &keys, clock)?;
-    let relayed = Arc::<RelayedAddresses>::default();
-    let history = CallHistory::start(config, clock)?;
-    let observer = history.clone().map(|history| {
-        let interval = Duration::from_secs(config.history_interval_s.into());
-        Observer::new(history, interval, Arc::clone(&relayed))
-    });
+    let relayed = Arc::default();
+    let (history, observer) = start_history(config, clock, &relayed)?;
     let (hub, hub_handle) = Hub::new(conference, clock, shards, reports, room_events, observer);
     let (stop, stopped) = watch::channel(false);
     let mut hub = tokio::spawn(hub.run(stopped.clone()));
@@ -119,15 +115,13 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         clock,
         config,
         keys,
-        history.clone(),
+        OperatorsContext::new(config, log, &bound.listeners),
     )?
+    .with_history(history.clone(), relayed)
     .with_webhooks(&webhooks);
-    let turn = start_turn(config, &site, media, (announced, relayed), turn_listeners)?;
+    let turn = start_turn(config, &site, media, announced, turn_listeners)?;
     tokio::spawn(watchdog::run(heartbeats));
     print_banner(loaded, &bound);
-    let media = config
-        .shares_page_port()
-        .then(|| MediaPort::new(connections));
     let servers = HttpServers {
         config,
         site: &site,
@@ -135,21 +129,18 @@ async fn serve(loaded: &Loaded) -> Result<(), AppError> {
         hangups: count_hangups()?,
         turn: turn.filter(|_| config.shared_turn_port().is_some()),
     };
-    let servers = servers.start(bound, media.as_ref());
+    let servers = servers.start(bound, connections);
 
     tokio::select! {
         () = signals.next() => tracing::info!("shutting down"),
         _ = &mut hub => return Err(AppError::HubEnded),
     }
     site.record_shutdown();
-    let notice = Duration::from_secs(config.shutdown_notice_s.into());
     let ended = async {
+        let notice = Duration::from_secs(config.shutdown_notice_s.into());
         hub_handle.announce_shutdown(notice).await;
         stop.send_replace(true);
-        shut_down(hub, &servers, threads, webhooks).await;
-        if let Some(history) = history {
-            history.flush().await;
-        }
+        shut_down(hub, &servers, threads, (webhooks, history)).await;
     };
     tokio::select! {
         () = signals.next() => tracing::warn!("second signal: exiting without waiting for sessions"),
@@ -185,12 +176,26 @@ fn print_banner(loaded: &Loaded, bound: &BoundListeners) {
     let _ = io::stdout().write_all(banner.as_bytes());
 }
 
+/// Starts the history of calls and what observes them for it, where it is kept.
+fn start_history(
+    config: &Config,
+    clock: Clock,
+    relayed: &Arc<RelayedAddresses>,
+) -> io::Result<(Option<CallHistory>, Option<Observer>)> {
+    let history = CallHistory::start(config, clock)?;
+    let observer = history.clone().map(|history| {
+        let interval = Duration::from_secs(config.history_interval_s.into());
+        Observer::new(history, interval, Arc::clone(relayed))
+    });
+    Ok((history, observer))
+}
+
 /// Starts the TURN server, where there is one. `media` are the addresses of the media sockets.
 fn start_turn(
     config: &Config,
     site: &SiteContext,
     media: Vec<SocketAddr>,
-    (announced, relayed): (watch::Receiver<Vec<IpAddr>>, Arc<RelayedAddresses>),
+    announced: watch::Receiver<Vec<IpAddr>>,
     listeners: Option<BoundTurnListeners>,
 ) -> Result<Option<TurnServer>, AppError> {
     let setup = TurnSetup {
@@ -198,7 +203,7 @@ fn start_turn(
         announced,
         rates: Arc::clone(&site.rates),
         metrics: Arc::clone(&site.turn_metrics),
-        relayed,
+        relayed: Arc::clone(&site.relayed),
         clock: site.clock,
     };
     let turn = TurnServer::new(config, setup)?;
@@ -237,16 +242,22 @@ struct HttpServers<'a> {
 }
 
 impl HttpServers<'_> {
-    /// Starts accepting connections on every listener, and loading or renewing their certificates. `media`
-    /// gets ICE over TCP that arrives there.
-    fn start(&self, mut bound: BoundListeners, media: Option<&MediaPort>) -> Vec<HttpServer> {
+    /// Starts accepting connections on every listener, and loading or renewing their certificates. `connections`
+    /// take ICE over TCP that arrives there, where media shares the port of the page.
+    fn start(
+        &self,
+        mut bound: BoundListeners,
+        connections: Vec<ConnectionSender>,
+    ) -> Vec<HttpServer> {
+        let shares_port = self.config.shares_page_port();
+        let media = shares_port.then(|| MediaPort::new(connections));
         let (mut servers, mut certificates) = (Vec::new(), Vec::new());
         servers.extend(self.start_redirect(&mut bound));
         for listener in bound.listeners {
             let router = http::router(self.site.for_listener(&listener.config));
             let server = self
                 .server(router, listener.tls)
-                .with_media(media.cloned())
+                .with_media(media.clone())
                 .with_turn(self.turn.clone());
             certificates.extend(listener.certificate);
             self.accept(&server, listener.sockets);
@@ -298,13 +309,13 @@ fn count_hangups() -> io::Result<watch::Receiver<u64>> {
     Ok(receiver)
 }
 
-/// Waits until sessions, connections and shards have ended, and webhooks have their last events. The hub closes
-/// the sessions and drops the shard handles, which ends the shards.
+/// Waits until sessions, connections and shards have ended, and webhooks and history have what happened last. The hub
+/// closes the sessions and drops the shard handles, which ends the shards.
 async fn shut_down(
     hub: JoinHandle<()>,
     servers: &[HttpServer],
     threads: Vec<thread::JoinHandle<()>>,
-    webhooks: Webhooks,
+    (webhooks, history): (Webhooks, Option<CallHistory>),
 ) {
     let sessions_closed = async {
         if hub.await.is_err() {
@@ -332,6 +343,9 @@ async fn shut_down(
     match timeout(SHARDS_END_TIMEOUT, joined).await {
         Ok(Ok(0)) => {}
         _ => tracing::error!("some shards did not end in time"),
+    }
+    if let Some(history) = history {
+        history.flush().await;
     }
 }
 

@@ -27,8 +27,8 @@ pub enum AppError {
     /// An HTTP port cannot be bound.
     #[error("cannot listen on {address}: {error}")]
     Listen {
-        /// Number of the entry of `listeners`, from 1 on; `None` without entries.
-        listener: Option<usize>,
+        /// Setting of the port; `None` for the key `port`.
+        port_setting: Option<String>,
         /// Address and port that were requested.
         address: SocketAddr,
         /// Error of `bind` or `listen`.
@@ -89,12 +89,13 @@ impl AppError {
     pub fn message(&self, sources: &Sources) -> String {
         let hint = match self {
             Self::Listen {
-                error, listener, ..
+                error,
+                port_setting,
+                ..
             } => {
-                let port = listener.map_or_else(
-                    || sources.setting("port", "--port"),
-                    |number| format!("`port` of listener {number} in `listeners`"),
-                );
+                let port = port_setting
+                    .clone()
+                    .unwrap_or_else(|| sources.setting("port", "--port"));
                 listen_hint(error, &port, &sources.setting("listen_ip", "--listen-ip"))
             }
             Self::TurnListen { error, .. } => {

@@ -16,6 +16,7 @@ mod limits;
 mod listener;
 mod load;
 mod log_filter;
+mod operators;
 mod port_conflicts;
 mod private_files;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use flags::{Flags, Task};
 pub use limits::LimitsTable;
 pub use listener::{ListenerConfig, Mount};
 pub use load::Loaded;
+pub use log_filter::check as check_log_filter;
 pub use private_files::PrivateFiles;
 pub use secret::Secret;
 pub use settings::Config;

@@ -38,6 +38,8 @@ mod host_check;
 mod json_response;
 pub mod log_once;
 mod metrics;
+mod operators;
+pub mod operators_context;
 pub mod port_sharing;
 mod query_params;
 pub mod rate_limit;
@@ -63,25 +65,10 @@ const UNREADABLE_LEN_MAX: usize = 64;
 
 /// Returns the router of a listener, with the routes of its mounts.
 pub fn router(site: SiteContext) -> Router {
-    let mut router = Router::new()
-        .route("/", get(root))
-        .merge(health::routes())
-        .merge(stats::routes());
-    if site.serves(Mount::Api) {
-        router = router.merge(api::routes(&site));
-    }
-    if site.serves(Mount::Metrics) {
-        router = router.merge(metrics::routes());
-    }
-    if site.serves(Mount::Native) || site.serves(Mount::Protoo) {
-        router = router.route("/ws", get(websocket::upgrade));
-    }
-    if site.serves(Mount::SocketIo) {
-        router = router.merge(socketio::routes(&site));
-    }
-    if site.serves(Mount::Page) {
-        router = router.fallback(get(page));
-    }
+    let router = match site.serves(Mount::Operators) {
+        true => operators::routes(&site),
+        false => public_routes(&site),
+    };
     #[cfg(feature = "faults")]
     let router = router
         .route("/faults/panic/{shard}", axum::routing::post(faults::panic))
@@ -100,6 +87,30 @@ pub fn router(site: SiteContext) -> Router {
             security_headers::add,
         ))
         .with_state(site)
+}
+
+/// Returns the routes of a listener that people and their clients use.
+fn public_routes(site: &SiteContext) -> Router<SiteContext> {
+    let mut router = Router::new()
+        .route("/", get(root))
+        .merge(health::routes())
+        .merge(stats::routes());
+    if site.serves(Mount::Api) {
+        router = router.merge(api::routes(site));
+    }
+    if site.serves(Mount::Metrics) {
+        router = router.merge(metrics::routes());
+    }
+    if site.serves(Mount::Native) || site.serves(Mount::Protoo) {
+        router = router.route("/ws", get(websocket::upgrade));
+    }
+    if site.serves(Mount::SocketIo) {
+        router = router.merge(socketio::routes(site));
+    }
+    if site.serves(Mount::Page) {
+        router = router.fallback(get(page));
+    }
+    router
 }
 
 /// Middleware of every request: determines the client's address and the host, counts the request

@@ -20,14 +20,14 @@ use watersmeet_conference::room_event::RoomEvent;
 use watersmeet_conference::{
     Conference, ConferenceGauges, ConnectRequest, Output, SessionId, ShardId,
 };
-use watersmeet_engine::command::Refusal;
+use watersmeet_engine::command::{self, Refusal};
 use watersmeet_wire::units::Time;
 
 use crate::call_history::Observer;
 use crate::clock::Clock;
 use crate::room_events::RoomEventSender;
 use crate::session_outbox::{Frame, Outbox, Pushed};
-use crate::shard::{ShardHandle, ShardReport, ShardRequest};
+use crate::shard::{ShardHandle, ShardReport, ShardRequest, StatsObject};
 
 /// Capacity of the hub's input queue, each entry up to 128 KiB. A session that finds the queue full
 /// waits and reads no more from its client.
@@ -102,6 +102,15 @@ enum Input {
         request: AdminRequest,
         /// Channel for the response.
         response_sender: oneshot::Sender<Result<AdminResponse, message::Refusal>>,
+    },
+    /// A request for statistics of media objects.
+    Stats {
+        /// Shard that has them.
+        shard: ShardId,
+        /// The objects.
+        objects: Vec<StatsObject>,
+        /// Channel for the statistics.
+        response_sender: oneshot::Sender<Vec<Option<command::Reply>>>,
     },
     /// The program is about to end.
     Shutdown {
@@ -276,6 +285,18 @@ impl Hub {
                 response_sender,
             } => {
                 let _ = response_sender.send(self.conference.handle_admin_request(now, request));
+            }
+            Input::Stats {
+                shard,
+                objects,
+                response_sender,
+            } => {
+                if let Some(shard) = self.shards.get(usize::from(shard.0)) {
+                    shard.send(ShardRequest::ReadStats {
+                        objects,
+                        response_sender,
+                    });
+                }
             }
             Input::Shutdown {
                 notice,
@@ -463,6 +484,28 @@ impl HubHandle {
             self.inputs
                 .send(Input::Admin {
                     request,
+                    response_sender,
+                })
+                .await
+                .ok()?;
+            received.await.ok()
+        };
+        timeout(REQUEST_TIMEOUT, response).await.ok()?
+    }
+
+    /// Returns the statistics of objects of a shard, in their order; `None` when the shard does not respond within
+    /// 2 s.
+    pub async fn stats(
+        &self,
+        shard: ShardId,
+        objects: Vec<StatsObject>,
+    ) -> Option<Vec<Option<command::Reply>>> {
+        let (response_sender, received) = oneshot::channel();
+        let response = async {
+            self.inputs
+                .send(Input::Stats {
+                    shard,
+                    objects,
                     response_sender,
                 })
                 .await

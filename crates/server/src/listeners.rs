@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -12,8 +13,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::acme::AcmeCertificate;
 use crate::app_error::AppError;
-use crate::config::{Config, ListenerConfig};
+use crate::config::{Config, ListenerConfig, Mount};
 use crate::http::log_once::LogThrottle;
+use crate::http::tls::current_certificate::CurrentCertificate;
 use crate::http::tls::{self, ReloadingCertificate};
 
 /// Pause after `accept` failed, usually for lack of file descriptors.
@@ -30,6 +32,8 @@ pub struct BoundListener {
     pub tls: Option<TlsAcceptor>,
     /// Certificate from files, which is loaded again when they change.
     pub certificate: Option<ReloadingCertificate>,
+    /// Certificate that new connections get; `None` for plain HTTP.
+    pub current: Option<Arc<CurrentCertificate>>,
     /// One socket for each address, all on the same port.
     pub sockets: Vec<TcpListener>,
 }
@@ -62,10 +66,13 @@ impl BoundListeners {
     }
 
     fn page(&self) -> Option<&BoundListener> {
-        let mut listeners = self.listeners.iter();
-        listeners
+        let public = || {
+            let listeners = self.listeners.iter();
+            listeners.filter(|it| !it.config.serves(Mount::Operators))
+        };
+        public()
             .find(|it| it.tls.is_some())
-            .or(self.listeners.first())
+            .or_else(|| public().next())
     }
 }
 
@@ -81,14 +88,16 @@ pub fn bind_all(config: &Config) -> Result<BoundListeners, AppError> {
     }
     let listeners = config.effective_listeners().into_iter().enumerate();
     let bound = listeners.map(|(index, listener)| {
-        let number = (!config.listeners.is_empty()).then_some(index + 1);
         let tls = tls::load(&listener, config.certified_url(), acme.as_ref())?;
+        let current = tls.as_ref().map(|tls| Arc::clone(&tls.current));
         let (tls, certificate) =
             tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.certificate));
+        let setting = port_setting(config, index);
         Ok(BoundListener {
             tls,
             certificate,
-            sockets: listen_on(number, &config.listener_addresses(&listener))?,
+            current,
+            sockets: listen_on(setting.as_deref(), &config.listener_addresses(&listener))?,
             config: listener,
         })
     });
@@ -97,6 +106,15 @@ pub fn bind_all(config: &Config) -> Result<BoundListeners, AppError> {
         redirect: bind_redirect(config)?,
         acme,
     })
+}
+
+/// Returns the setting that has the port of a listener; `None` for the key `port`.
+fn port_setting(config: &Config, index: usize) -> Option<String> {
+    match (index, config.listeners.len()) {
+        (0, 0) => None,
+        (index, count) if index >= count => Some("`operators_port`".to_owned()),
+        (index, _) => Some(format!("`port` of listener {} in `listeners`", index + 1)),
+    }
 }
 
 /// Binds the port on which plain HTTP is redirected. The default port may be in use or not permitted.
@@ -141,7 +159,7 @@ pub async fn accept(listener: &TcpListener, failures: &LogThrottle) -> (TcpStrea
 /// Listens on all addresses of a listener with one port. An address that fails is skipped as long as another
 /// works, except when its port is in use.
 fn listen_on(
-    listener: Option<usize>,
+    port_setting: Option<&str>,
     addresses: &[SocketAddr],
 ) -> Result<Vec<TcpListener>, AppError> {
     let mut listeners: Vec<TcpListener> = Vec::new();
@@ -151,7 +169,7 @@ fn listen_on(
             address.set_port(first.local_addr()?.port());
         }
         let failed = |error| AppError::Listen {
-            listener,
+            port_setting: port_setting.map(str::to_owned),
             address,
             error,
         };

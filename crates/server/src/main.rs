@@ -59,16 +59,17 @@ fn main() -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return exit_with_error(&error, EXIT_CONFIG),
     };
-    if let Err(error) = logging::init(&loaded.config) {
-        return exit_with_error(&error, EXIT_CONFIG);
-    }
+    let log = match logging::init(&loaded.config) {
+        Ok(log) => log,
+        Err(error) => return exit_with_error(&error, EXIT_CONFIG),
+    };
     for note in &loaded.notes {
         tracing::info!("{note}");
     }
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    match app::run(&loaded) {
+    match app::run(&loaded, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit_with_error(&error.message(&loaded.sources), error.exit_status()),
     }

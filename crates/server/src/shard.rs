@@ -20,9 +20,11 @@ use std::{fmt, io};
 
 use rand_chacha::rand_core::SeedableRng;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use watersmeet_conference::{CommandToken, ShardId};
-use watersmeet_engine::command::{Command, Event, Refusal, Reply, TransportSample};
+use watersmeet_engine::command::{
+    Command, ConsumerId, Event, ProducerId, Refusal, Reply, TransportId, TransportSample,
+};
 use watersmeet_engine::worker::{Worker, WorkerConfig};
 use watersmeet_net::Waker;
 use watersmeet_wire::units::{Rng, Time};
@@ -42,6 +44,9 @@ pub const REPORTS_MAX: usize = 4_096;
 
 /// Requests handled in one loop iteration, so that a burst of them does not delay media.
 const REQUESTS_PER_ITERATION_MAX: usize = 64;
+
+/// Objects whose statistics are read by one request: some tens of microseconds of a media thread.
+pub const STATS_PER_REQUEST_MAX: usize = 32;
 
 /// Messages of other shards handled in one loop iteration, for the same reason.
 const MESSAGES_PER_ITERATION_MAX: usize = 1_024;
@@ -63,11 +68,39 @@ pub enum ShardRequest {
     },
     /// Asks for samples of all transports.
     Sample,
+    /// Reads statistics of the worker's objects, for operators.
+    ReadStats {
+        /// The objects, at most [`STATS_PER_REQUEST_MAX`].
+        objects: Vec<StatsObject>,
+        /// Channel for the statistics, in the order of the objects; `None` for one that does not exist.
+        response_sender: oneshot::Sender<Vec<Option<Reply>>>,
+    },
     /// Confirms that the hub knows the worker was lost. Later commands are for the new worker.
     Resume,
     /// Makes the shard panic, for a test.
     #[cfg(feature = "faults")]
     Panic,
+}
+
+/// Object whose statistics are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatsObject {
+    /// A transport.
+    Transport(TransportId),
+    /// A producer.
+    Producer(ProducerId),
+    /// A consumer.
+    Consumer(ConsumerId),
+}
+
+impl From<StatsObject> for Command {
+    fn from(object: StatsObject) -> Self {
+        match object {
+            StatsObject::Transport(transport) => Self::TransportStats { transport },
+            StatsObject::Producer(producer) => Self::ProducerStats { producer },
+            StatsObject::Consumer(consumer) => Self::ConsumerStats { consumer },
+        }
+    }
 }
 
 /// A report of a shard to the hub.
@@ -389,6 +422,13 @@ impl Shard {
             ShardRequest::Sample => {
                 permit.send(ShardReport::Samples(self.worker.take_samples(now)));
             }
+            ShardRequest::ReadStats {
+                objects,
+                response_sender,
+            } => {
+                // The HTTP client may have disconnected meanwhile.
+                let _ = response_sender.send(read_stats(&mut self.worker, now, objects));
+            }
             ShardRequest::Resume => self.is_lost = false,
             #[cfg(feature = "faults")]
             ShardRequest::Panic => inject_panic(),
@@ -449,6 +489,13 @@ enum RequestOutcome {
     None,
     /// The hub is gone.
     Stop,
+}
+
+/// Returns the statistics of objects.
+fn read_stats(worker: &mut Worker, now: Time, objects: Vec<StatsObject>) -> Vec<Option<Reply>> {
+    let objects = objects.into_iter().take(STATS_PER_REQUEST_MAX);
+    let replies = objects.map(|it| worker.handle_command(now, it.into()).ok());
+    replies.collect()
 }
 
 /// Returns a cryptographic random generator seeded by the operating system.

@@ -4,7 +4,7 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::config::{ListenerConfig, Loaded, Mount};
+use crate::config::{ListenerConfig, Loaded, Mount, Secret};
 use crate::ip_addresses;
 use crate::listeners::BoundListener;
 
@@ -20,6 +20,9 @@ const LOOPBACK_ONLY: &str =
 const NEEDS_TLS: &str =
     "Browsers on other machines allow cameras only over TLS: add --tls-self-signed";
 
+/// Printed before the key of operators, when that was generated at start.
+const KEY: &str = "Key of the operators' page, for this start:";
+
 /// Label of an address that only this machine can open.
 const LOCAL: &str = "Local:";
 
@@ -28,6 +31,15 @@ const NETWORK: &str = "Network:";
 
 /// Label of an address that certificates name.
 const DOMAIN: &str = "Domain:";
+
+/// Secrets that were generated at start.
+#[derive(Default)]
+struct GeneratedSecrets<'a> {
+    /// Whether the secret that signs tokens is one.
+    signs_tokens: bool,
+    /// Key of operators, if it is one. It is in no configuration, so the banner has to name it.
+    api_key: Option<&'a Secret>,
+}
 
 /// Returns the banner for listeners that are bound.
 pub fn render(loaded: &Loaded, bound: &[BoundListener]) -> String {
@@ -38,9 +50,17 @@ pub fn render(loaded: &Loaded, bound: &[BoundListener]) -> String {
         .map(|bound| (&bound.config, bound.addresses()))
         .collect();
     // Writing into a String cannot fail.
+    let generated = GeneratedSecrets {
+        signs_tokens: loaded.secret_is_generated,
+        api_key: loaded
+            .config
+            .api_key
+            .as_ref()
+            .filter(|_| loaded.api_key_is_generated),
+    };
     let _ = write(
         &mut text,
-        loaded.secret_is_generated,
+        &generated,
         &loaded.config.certificate_names(),
         &listeners,
         &local_ips,
@@ -50,7 +70,7 @@ pub fn render(loaded: &Loaded, bound: &[BoundListener]) -> String {
 
 fn write(
     text: &mut String,
-    secret_is_generated: bool,
+    generated: &GeneratedSecrets<'_>,
     domains: &[String],
     listeners: &[(&ListenerConfig, Vec<SocketAddr>)],
     local_ips: &[IpAddr],
@@ -72,11 +92,14 @@ fn write(
     if needs_tls {
         writeln!(text, "\n  {NEEDS_TLS}")?;
     }
-    if secret_is_generated {
+    if let Some(key) = generated.api_key {
+        writeln!(text, "\n  {KEY} {}", key.expose())?;
+    }
+    if generated.signs_tokens {
         writeln!(text, "\n  {DEVELOPMENT}")?;
     }
     let mut all = listeners.iter().flat_map(|(_, addresses)| addresses);
-    if secret_is_generated && all.all(|address| address.ip().is_loopback()) {
+    if generated.signs_tokens && all.all(|address| address.ip().is_loopback()) {
         writeln!(text, "  {LOOPBACK_ONLY}")?;
     }
     writeln!(text)
@@ -160,9 +183,14 @@ mod tests {
         let local_ips = [IpAddr::from([192, 0, 2, 1]), "2001:db8::1".parse().unwrap()];
         let mut text = String::new();
         let domains = ["meet.example.org".to_owned()];
+        let key = Secret::new("generated-key".to_owned());
+        let generated = GeneratedSecrets {
+            signs_tokens: true,
+            api_key: Some(&key),
+        };
         write(
             &mut text,
-            true,
+            &generated,
             &domains,
             &[(listener, addresses)],
             &local_ips,
@@ -214,6 +242,12 @@ mod tests {
             "{text}"
         );
         assert!(!banner(false, &["0.0.0.0:1"]).contains(LOOPBACK_ONLY));
+    }
+
+    #[test]
+    fn banner_names_a_generated_key() {
+        let text = banner(false, &["127.0.0.1:1"]);
+        assert!(text.contains(&format!("{KEY} generated-key\n")), "{text}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Carries out requests of the program and its REST API.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,12 +8,13 @@ use watersmeet_wire::units::Time;
 
 use super::Conference;
 use super::admin_requests::{
-    AdminRequest, AdminResponse, ParticipantMedia, ROOMS_LISTED_MAX, RoomCreator, RoomSummary,
+    AdminRequest, AdminResponse, ParticipantMedia, ParticipantObjects, ROOMS_LISTED_MAX,
+    RoomCreator, RoomSummary,
 };
 use super::panic_scope::PanicScope;
 use super::timers::Timer;
 use crate::limits::{ForwardingLimits, RESERVATION_TIMEOUT};
-use crate::message::{Refusal, RemovalReason};
+use crate::message::{Refusal, RemovalReason, SessionId};
 use crate::room::{Reservation, Room};
 
 impl Conference {
@@ -68,6 +70,14 @@ impl Conference {
                     participants: self.summaries(&room)?,
                 })
             }
+            AdminRequest::RoomMedia { room } => {
+                let found = self.rooms.get(&room).ok_or(Refusal::RoomNotFound)?;
+                Ok(AdminResponse::RoomMedia(self.media_objects(found)))
+            }
+            AdminRequest::SetDraining { is_draining } => {
+                self.set_draining(is_draining);
+                Ok(AdminResponse::Done)
+            }
             AdminRequest::DeleteRoom { room } => {
                 let closed = self.close_room(&room, RemovalReason::RoomClosed);
                 closed.map(|()| AdminResponse::Done)
@@ -104,9 +114,7 @@ impl Conference {
                 "a name is empty or too long".to_owned(),
             ));
         }
-        if self.is_shutting_down {
-            return Err(Refusal::ShuttingDown);
-        }
+        self.check_opening()?;
         if self.rooms.get(&name).is_some() {
             return Err(Refusal::RoomExists);
         }
@@ -162,6 +170,7 @@ impl Conference {
             producers: producers.sum(),
             consumers: consumers.sum(),
             media_by_participant: Vec::new(),
+            dialects: Vec::new(),
         }
     }
 
@@ -174,6 +183,33 @@ impl Conference {
         media.collect()
     }
 
+    /// Returns the participants of a room in order of joining, with the ids of their media objects.
+    fn media_objects(&self, room: &Room) -> Vec<ParticipantObjects> {
+        let participants = room.participants().map(|(_, it)| ParticipantObjects {
+            participant: it.summary(self.media.summaries_of(it.session)),
+            dialect: self.dialect_of(it.session),
+            transports: self.media.transports_of(it.session),
+            producers: self.media.placed_producers_of(it.session),
+            consumers: self.media.placed_consumers_of(it.session),
+        });
+        participants.collect()
+    }
+
+    /// Returns the name of the dialect of a session.
+    fn dialect_of(&self, session: SessionId) -> &'static str {
+        let session = self.sessions.get(session);
+        session.map_or("unknown", |it| it.dialect_name())
+    }
+
+    /// Returns the dialects of the participants of a room, each once, in alphabetical order.
+    fn dialects_of(&self, room: &Room) -> Vec<&'static str> {
+        let dialects = room
+            .participants()
+            .map(|(_, it)| self.dialect_of(it.session));
+        let dialects: BTreeSet<_> = dialects.collect();
+        dialects.into_iter().collect()
+    }
+
     /// Lists rooms by name.
     fn list_rooms(&self, after: Option<&str>, limit: usize) -> AdminResponse {
         let rooms = self.rooms.iter_after(after);
@@ -181,6 +217,7 @@ impl Conference {
         let rooms = rooms.take(limit.min(ROOMS_LISTED_MAX));
         let rooms = rooms.map(|(name, room)| RoomSummary {
             media_by_participant: self.media_by_participant(room),
+            dialects: self.dialects_of(room),
             ..self.summarize(name, room)
         });
         AdminResponse::Rooms(rooms.collect())

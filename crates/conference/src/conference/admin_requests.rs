@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use watersmeet_engine::command::{ConsumerId, ProducerId, TransportId};
+
 use crate::connect_request::ClientKey;
-use crate::message::{Moderation, ParticipantSummary, Policy};
+use crate::message::{Moderation, ParticipantSummary, Policy, ShardId};
 
 /// Maximum number of rooms in one list.
 pub const ROOMS_LISTED_MAX: usize = 1_000;
@@ -47,6 +49,16 @@ pub enum AdminRequest {
         /// Name of the room.
         room: String,
     },
+    /// Lists the participants of a room with the ids of their media objects.
+    RoomMedia {
+        /// Name of the room.
+        room: String,
+    },
+    /// Begins or ends draining: no further rooms are opened while it lasts.
+    SetDraining {
+        /// Whether it begins.
+        is_draining: bool,
+    },
     /// Removes all participants from a room, and then the room.
     DeleteRoom {
         /// Name of the room.
@@ -84,6 +96,8 @@ pub enum AdminResponse {
         /// Participants that wait until a host admits them.
         waiting: Vec<ParticipantSummary>,
     },
+    /// Participants with their media objects, in order of joining.
+    RoomMedia(Vec<ParticipantObjects>),
     /// The request was carried out.
     Done,
 }
@@ -111,6 +125,8 @@ pub struct RoomSummary {
     pub consumers: usize,
     /// Media of each participant in order of joining. Empty outside of lists.
     pub media_by_participant: Vec<ParticipantMedia>,
+    /// Signalling dialects of its participants, in alphabetical order. Empty outside of lists.
+    pub dialects: Vec<&'static str>,
 }
 
 /// Media of one participant, without its name.
@@ -120,4 +136,19 @@ pub struct ParticipantMedia {
     pub producers: usize,
     /// Number of consumers.
     pub consumers: usize,
+}
+
+/// A participant with the ids of its media objects, by which shards are asked for statistics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantObjects {
+    /// The participant, with its announced producers.
+    pub participant: ParticipantSummary,
+    /// Signalling dialect of its client.
+    pub dialect: &'static str,
+    /// Its transports and their shards.
+    pub transports: Vec<(ShardId, TransportId)>,
+    /// Its announced producers and the shards that receive them.
+    pub producers: Vec<(ShardId, ProducerId)>,
+    /// Its consumers and the shards of their transports.
+    pub consumers: Vec<(ShardId, ConsumerId)>,
 }

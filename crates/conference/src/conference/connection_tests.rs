@@ -26,9 +26,7 @@ impl Conference {
         if session.membership().is_some() || session.lobby().is_some() {
             return Err(Refusal::BadRequest("already in a room".to_owned()));
         }
-        if self.is_shutting_down {
-            return Err(Refusal::ShuttingDown);
-        }
+        self.check_opening()?;
         let tests = self.rooms.iter();
         let tests = tests.filter(|(_, room)| room.is_connection_test());
         if tests.count() >= CONNECTION_TESTS_MAX {

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use super::Conference;
 use super::permissions::Permissions;
 use super::request_context::Outcome;
 use super::returning::{self, Return};
 use super::timers::Timer;
-use super::{Conference, MESSAGES_PER_PRODUCER};
+use crate::limits::MESSAGES_PER_PRODUCER;
 use crate::message::{
     Applicant, JoinRequest, LobbyState, Notice, ParticipantSummary, Policy, Refusal, RemovalReason,
     Reply, Role, RoomSnapshot, SessionId,
@@ -175,8 +176,8 @@ impl Conference {
             return Err(Refusal::InvalidToken);
         }
         let is_open = self.rooms.get(name).is_some_and(|it| !it.is_empty());
-        if self.is_shutting_down && !is_open {
-            return Err(Refusal::ShuttingDown);
+        if !is_open {
+            self.check_opening()?;
         }
         // Breakout rooms are entered from their main room only, and connection tests by nobody else.
         if self

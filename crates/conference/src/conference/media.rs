@@ -331,6 +331,26 @@ impl MediaOwnership {
         self.of(session).map_or(0, |it| it.announced.len())
     }
 
+    /// Returns the announced producers of a session, each with the shard that receives it.
+    pub(super) fn placed_producers_of(&self, session: SessionId) -> Vec<(ShardId, ProducerId)> {
+        let announced = self.announced_by(session);
+        announced
+            .map(|it| (it.shard, it.summary.producer))
+            .collect()
+    }
+
+    /// Returns the consumers of a session, each with the shard of its transport.
+    pub(super) fn placed_consumers_of(&self, session: SessionId) -> Vec<(ShardId, ConsumerId)> {
+        let Some(media) = self.of(session) else {
+            return Vec::new();
+        };
+        let placed = media.consumers.iter().filter_map(|(id, consumer)| {
+            let transport = media.transports.get(&consumer.transport)?;
+            Some((transport.shard, *id))
+        });
+        placed.collect()
+    }
+
     /// Returns the number of consumers of a session's announced producers.
     pub(super) fn receivers_len_of(&self, session: SessionId) -> usize {
         self.announced_by(session)

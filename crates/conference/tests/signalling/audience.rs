@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use watersmeet_conference::conference::{AdminRequest, AdminResponse};
 use watersmeet_conference::{ConferenceLimits, Namespace, SessionId};
 
 use super::harness::*;
@@ -291,4 +292,32 @@ fn shutdown_is_told_and_refuses_new_rooms() {
     assert_eq!(refusal, "shutting-down");
     // A meeting that runs can still be entered.
     test.join_room(second, "room");
+}
+
+#[test]
+fn draining_refuses_new_rooms_until_it_is_undone() {
+    let mut test = TestConference::new();
+    let (first, _) = test.join("room");
+    let drain = |test: &mut TestConference, is_draining| {
+        let request = AdminRequest::SetDraining { is_draining };
+        let response = test.conference.handle_admin_request(test.now, request);
+        assert_eq!(response, Ok(AdminResponse::Done));
+    };
+    drain(&mut test, true);
+    let (second, _) = test.open();
+    let refusal = test.expect_refusal(second, "joinRoom", json!({"roomId": "other"}));
+    assert_eq!(refusal, "shutting-down");
+    test.join_room(second, "room");
+    test.close(second);
+    drain(&mut test, false);
+    test.join("other");
+    // The end of the program is not undone.
+    test.conference
+        .handle_shutdown(test.now, Duration::from_secs(7));
+    test.drain();
+    drain(&mut test, false);
+    let (third, _) = test.open();
+    let refusal = test.expect_refusal(third, "joinRoom", json!({"roomId": "third"}));
+    assert_eq!(refusal, "shutting-down");
+    test.close(first);
 }

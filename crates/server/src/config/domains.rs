@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use url::{Host, Url};
 
 use super::error::ConfigError;
-use super::listener::ListenerConfig;
+use super::listener::{ListenerConfig, Mount};
 use super::settings::Config;
 use crate::state_directory::StateDirectory;
 
@@ -64,7 +64,8 @@ impl Config {
     /// Returns the listener whose port media over TCP shares and to which plain HTTP is redirected: the first
     /// one with HTTPS, else the first one.
     pub fn page_listener(&self) -> ListenerConfig {
-        let listeners = self.effective_listeners();
+        let mut listeners = self.effective_listeners();
+        listeners.retain(|it| !it.serves(Mount::Operators));
         let first = listeners.iter().find(|it| it.uses_tls());
         first.or(listeners.first()).cloned().unwrap_or_default()
     }

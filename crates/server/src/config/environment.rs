@@ -117,6 +117,7 @@ impl Provider for Environment {
 fn value_type(key: &str) -> ValueType {
     match key {
         "port"
+        | "operators_port"
         | "redirect_port"
         | "rtc_port"
         | "rtc_port_max"

@@ -43,6 +43,10 @@ pub struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// TCP port of the operators' page [default: off]
+    #[arg(long, value_name = "PORT", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operators_port: Option<u16>,
     /// Address to listen on, for the page and for media [default: all]
     #[arg(long, value_name = "IP", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -21,10 +21,13 @@ pub enum Mount {
     Api,
     /// Metrics for operators, `/metrics`. From other machines only with the API key.
     Metrics,
+    /// The operators' page and its interface, `/api/operators/`. Only with the API key, and only on a listener
+    /// that serves nothing else but metrics.
+    Operators,
 }
 
 impl Mount {
-    /// All mounts.
+    /// All mounts of a listener that people and their clients use: everything but the operators' page.
     pub const ALL: [Self; 6] = [
         Self::Page,
         Self::Native,
@@ -43,6 +46,7 @@ impl Mount {
             Self::Protoo => "protoo",
             Self::Api => "api",
             Self::Metrics => "metrics",
+            Self::Operators => "operators",
         }
     }
 }
@@ -58,7 +62,8 @@ pub struct ListenerConfig {
     /// `listen_ip = "0.0.0.0"`
     #[serde(default)]
     pub listen_ip: Option<IpAddr>,
-    /// What the listener serves. Default: everything.
+    /// What the listener serves: these, or `operators`, the operators' page, alone or with `metrics`. Default:
+    /// everything but the operators' page.
     /// `mounts = ["page", "native", "socketio", "protoo", "api", "metrics"]`
     #[serde(default = "all_mounts")]
     pub mounts: Vec<Mount>,

@@ -37,6 +37,8 @@ pub struct Loaded {
     pub secret_is_generated: bool,
     /// Whether `jwt_secret` was generated and is to be stored in the state directory.
     pub secret_is_new: bool,
+    /// Whether `api_key` was generated at start, for the operators' page.
+    pub api_key_is_generated: bool,
     /// Warnings for the operator, one sentence each.
     pub warnings: Vec<String>,
     /// Notes for the operator that need no action, one sentence each.
@@ -88,6 +90,7 @@ impl Loaded {
             config,
             secret_is_generated: false,
             secret_is_new: false,
+            api_key_is_generated: false,
             warnings: environment.warnings(),
             notes: environment.ignored_note().into_iter().collect(),
             sources: sources.clone(),
@@ -95,6 +98,13 @@ impl Loaded {
         loaded.load_secret()?;
         loaded.config.load_webhook_secrets()?;
         let config = &mut loaded.config;
+        if config.has_operators_page() {
+            loaded.warnings.extend(config.operators_warning());
+            if config.api_key.is_none() {
+                config.api_key = Some(generate_secret()?);
+                loaded.api_key_is_generated = true;
+            }
+        }
         if config.has_turn_server() && config.turn_secret.is_none() {
             config.turn_secret = Some(generate_secret()?);
         }

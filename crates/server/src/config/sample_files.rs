@@ -255,6 +255,8 @@ fn every_key_describes_its_default() {
             "jwt_issuer",
             "jwt_audience",
             "api_key",
+            "operators_port",
+            "operators_listen_ip",
             "cors_origins",
             "embed_origins",
             "host_names",

@@ -140,6 +140,14 @@ pub struct Config {
     /// 32 random bytes. Default: no key, so nobody can.
     /// `api_key = ""`
     pub api_key: Option<Secret>,
+    /// TCP port of the operators' page and its interface, which no other port serves. They need `api_key`; with
+    /// `dev` a missing one is generated for this start and printed. 0 takes a free port. Default: off.
+    /// `operators_port = 3001`
+    pub operators_port: Option<u16>,
+    /// Address to listen on for the operators' page. Other addresses than loopback use the certificate of the
+    /// page. Default 127.0.0.1.
+    /// `operators_listen_ip = "127.0.0.1"`
+    pub operators_listen_ip: Option<IpAddr>,
     /// Origins of other sites whose pages may use this server: `https://host`, `https://host:port`,
     /// `https://*.example.org` for subdomains, or that of an app, as `capacitor://localhost`. `*` is
     /// refused. Default: only our own pages, those on loopback, and with `dev` those on private
@@ -362,6 +370,8 @@ impl Default for Config {
             jwt_issuer: None,
             jwt_audience: None,
             api_key: None,
+            operators_port: None,
+            operators_listen_ip: None,
             cors_origins: Vec::new(),
             embed_origins: Vec::new(),
             host_names: Vec::new(),
@@ -468,19 +478,21 @@ impl Config {
 
     /// Returns the listeners to open: those of `listeners`, else the one set by top-level keys.
     pub fn effective_listeners(&self) -> Vec<ListenerConfig> {
-        if !self.listeners.is_empty() {
-            return self.listeners.clone();
+        let mut listeners = self.listeners.clone();
+        if listeners.is_empty() {
+            listeners.push(ListenerConfig {
+                port: self.page_port(),
+                listen_ip: self.listen_ip,
+                mounts: Mount::ALL.to_vec(),
+                tls_cert: self.tls_cert.clone(),
+                tls_key: self.tls_key.clone(),
+                tls_self_signed: self.tls_self_signed,
+                tls_acme: !self.domains.is_empty(),
+                token_required: self.token_required,
+            });
         }
-        vec![ListenerConfig {
-            port: self.page_port(),
-            listen_ip: self.listen_ip,
-            mounts: Mount::ALL.to_vec(),
-            tls_cert: self.tls_cert.clone(),
-            tls_key: self.tls_key.clone(),
-            tls_self_signed: self.tls_self_signed,
-            tls_acme: !self.domains.is_empty(),
-            token_required: self.token_required,
-        }]
+        listeners.extend(self.operators_listener());
+        listeners
     }
 
     /// Returns the URL for which the certificates of listeners must be made: the base URL, unless a proxy
@@ -492,9 +504,10 @@ impl Config {
 
     /// Returns the setting that has the port of a listener, with its key in backticks.
     pub fn listener_setting(&self, index: usize) -> String {
-        match self.listeners.is_empty() {
-            true => "`port`".to_owned(),
-            false => format!("the port of listener {} in `listeners`", index + 1),
+        match (index, self.listeners.len()) {
+            (0, 0) => "`port`".to_owned(),
+            (index, count) if index >= count => "`operators_port`".to_owned(),
+            (index, _) => format!("the port of listener {} in `listeners`", index + 1),
         }
     }
 

@@ -270,6 +270,13 @@ impl Config {
             if listener.mounts.is_empty() {
                 return contradiction(format!("listener {number}: `mounts` is empty"));
             }
+            let mut mounts = listener.mounts.iter();
+            let is_public = |it: &Mount| !matches!(it, Mount::Operators | Mount::Metrics);
+            if listener.serves(Mount::Operators) && mounts.any(is_public) {
+                return contradiction(format!(
+                    "listener {number}: `operators` needs a listener of its own, which may have `metrics` besides"
+                ));
+            }
             if listener.token_required && !listener.mounts.iter().any(|it| it.is_signalling()) {
                 return contradiction(format!(
                     "listener {number}: `token_required` needs a mount for signalling"
@@ -293,6 +300,7 @@ impl Config {
                 return Err(ConfigError::weak(key, weak));
             }
         }
+        self.check_operators_page()?;
         if self.cors_origins.len() > ENTRIES_MAX || self.trusted_proxies.len() > ENTRIES_MAX {
             return contradiction("`cors_origins` and `trusted_proxies` have at most 64 entries");
         }

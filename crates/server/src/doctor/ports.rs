@@ -27,9 +27,13 @@ struct UsedPort {
 pub fn check(config: &Config, sources: &Sources) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, listener) in config.effective_listeners().iter().enumerate() {
-        let (of, port) = match config.listeners.is_empty() {
-            true => ("the page".to_owned(), sources.setting("port", "--port")),
-            false => {
+        let (of, port) = match (index, config.listeners.len()) {
+            (0, 0) => ("the page".to_owned(), sources.setting("port", "--port")),
+            (index, count) if index >= count => {
+                let of = "the operators' page".to_owned();
+                (of, sources.setting("operators_port", "--operators-port"))
+            }
+            (index, _) => {
                 let of = format!("listener {}", index + 1);
                 let port = format!("`port` of {of} in `listeners`");
                 (of, port)

@@ -19,16 +19,16 @@ use super::site::SiteContext;
 use openapi_doc::StoredDocument;
 
 mod docs_page;
-mod error_responses;
-mod history;
+pub mod error_responses;
+pub mod history;
 mod history_schemas;
 mod ice_servers;
-mod json_body;
-mod openapi_doc;
+pub mod json_body;
+pub mod openapi_doc;
 mod participants;
-mod request_context;
-mod rooms;
-mod schemas;
+pub mod request_context;
+pub mod rooms;
+pub mod schemas;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +37,7 @@ const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
 
 /// Returns the routes of the REST interface.
 pub fn routes(site: &SiteContext) -> Router<SiteContext> {
-    let openapi = Arc::new(StoredDocument::generate());
+    let openapi = Arc::new(StoredDocument::new(openapi_doc::generate()));
     let router = Router::new()
         .route("/api", get(docs_page::redirect))
         .route("/api/", get(docs_page::html))

@@ -23,6 +23,9 @@ const PAGE: &str = "index.html";
 /// Paths that serve the page, besides everything below `/room/`.
 const PAGE_PATHS: [&str; 4] = ["", "join", "call", "index.html"];
 
+/// Folder of the operators' page, which has a listener of its own.
+const OPERATORS: &str = "operators/";
+
 /// Folder of files with their hash in the name, which never change.
 const HASHED: &str = "assets/";
 
@@ -43,6 +46,9 @@ pub fn file(uri: &Uri, headers: &HeaderMap, base_path: &BasePath, origin: &str) 
         && let Some(page) = page(base_path, origin)
     {
         return file_response(PAGE, page, None, headers);
+    }
+    if path.starts_with(OPERATORS) || path == OPERATORS.trim_end_matches('/') {
+        return not_found(headers, base_path, origin);
     }
     let is_folder = path.is_empty() || path.ends_with('/');
     match (WebClient::get(path), folder_page(path)) {
@@ -67,6 +73,27 @@ pub fn file(uri: &Uri, headers: &HeaderMap, base_path: &BasePath, origin: &str) 
         )
             .into_response(),
         (None, None) => not_found(headers, base_path, origin),
+    }
+}
+
+/// Serves a file of the operators' page, or 404.
+pub fn operators_file(uri: &Uri, headers: &HeaderMap) -> Response {
+    let path = match uri.path().trim_start_matches('/') {
+        "" => PAGE,
+        path => path,
+    };
+    let stored = format!("{OPERATORS}{path}");
+    let Some(file) = WebClient::get(&stored) else {
+        return (StatusCode::NOT_FOUND, "Not found\n").into_response();
+    };
+    match encoded(&stored, headers) {
+        Some((encoding, encoded)) => {
+            let kind = file.metadata.mimetype().to_owned();
+            let mut response = file_response(path, encoded, Some(encoding), headers);
+            set_content_type(&mut response, &kind);
+            response
+        }
+        None => file_response(path, file, None, headers),
     }
 }
 

@@ -50,6 +50,18 @@ impl FramePolicy {
         })
     }
 
+    /// Allows no page.
+    pub fn forbidding() -> Self {
+        const FORBIDDEN: &str = "frame-ancestors 'none'";
+        let page_policy = format!("{CONTENT_SECURITY_POLICY}; {FORBIDDEN}");
+        Self {
+            page_policy: HeaderValue::try_from(page_policy)
+                .unwrap_or(HeaderValue::from_static(FORBIDDEN)),
+            frame_ancestors: HeaderValue::from_static(FORBIDDEN),
+            allows_none: true,
+        }
+    }
+
     /// Adds the headers that state the rule, and the policy of our own page. Pages of a site folder are foreign: they
     /// may have inline scripts.
     pub fn add_headers(&self, headers: &mut HeaderMap, is_foreign: bool) {

@@ -96,11 +96,14 @@ async fn live() -> Response {
     text_response(true, "alive\n")
 }
 
-/// Returns 200 while participants can join; 503 while a shard or the hub does not respond, and
-/// during shutdown.
+/// Returns 200 while participants can join; 503 while a shard or the hub does not respond, while operators drain
+/// the program, and during shutdown.
 async fn ready(State(site): State<SiteContext>) -> Response {
     if site.is_shutting_down() {
         return text_response(false, "shutting down\n");
+    }
+    if site.is_draining() {
+        return text_response(false, "draining\n");
     }
     let gauges: Option<ConferenceGauges> = site.hub.gauges().await;
     let is_ready = gauges.is_some() && !site.heartbeats.iter().any(|it| it.is_hung());

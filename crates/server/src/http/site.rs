@@ -16,6 +16,7 @@ use super::cors::AllowedOrigins;
 use super::forwarded;
 use super::frame_policy::FramePolicy;
 use super::log_once::LogOnce;
+use super::operators_context::OperatorsContext;
 use super::rate_limit::RateLimiter;
 use super::request_host::{KnownNames, RequestHost};
 use super::request_metrics::RequestMetrics;
@@ -30,7 +31,7 @@ use crate::heartbeat::Heartbeat;
 use crate::hub::HubHandle;
 use crate::process_metrics;
 use crate::shard_metrics::SharedMetrics;
-use crate::turn_server::TurnMetrics;
+use crate::turn_server::{RelayedAddresses, TurnMetrics};
 use crate::webhooks::{EventQueue, Webhooks};
 
 /// State of the handlers of one listener.
@@ -80,12 +81,18 @@ pub struct SiteContext {
     pub room_events_lost: Arc<AtomicU64>,
     /// History of calls, where it is kept.
     pub history: Option<CallHistory>,
+    /// Addresses from which the embedded TURN server relays.
+    pub relayed: Arc<RelayedAddresses>,
     /// Pseudonyms of rooms on public pages.
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
     pub stats_cache: Arc<StatsCache>,
+    /// What the operators' page shows and changes.
+    pub operators: Arc<OperatorsContext>,
     /// Whether the program is about to end.
     is_shutting_down: Arc<AtomicBool>,
+    /// Whether operators drain the program.
+    is_draining: Arc<AtomicBool>,
 }
 
 impl SiteContext {
@@ -99,7 +106,7 @@ impl SiteContext {
         clock: Clock,
         config: &Config,
         keys: Arc<TokenKeys>,
-        history: Option<CallHistory>,
+        operators: OperatorsContext,
     ) -> io::Result<Self> {
         let (heartbeats, shard_metrics) = shards;
         Ok(Self {
@@ -113,7 +120,8 @@ impl SiteContext {
             caps: Arc::new(config.caps.clone()),
             webhook_queues: Arc::default(),
             room_events_lost: Arc::default(),
-            history,
+            history: None,
+            relayed: Arc::default(),
             pseudonyms: Arc::new(RoomPseudonyms::generate()?),
             origins: Arc::new(AllowedOrigins::new(config)),
             names: Arc::new(KnownNames::new(config)),
@@ -130,7 +138,9 @@ impl SiteContext {
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,
             mounts: Arc::default(),
+            operators: Arc::new(operators),
             is_shutting_down: Arc::default(),
+            is_draining: Arc::default(),
         })
     }
 
@@ -150,6 +160,19 @@ impl SiteContext {
         }
     }
 
+    /// Adds the history of calls, where it is kept, and the addresses by which it tells relayed media.
+    pub fn with_history(
+        self,
+        history: Option<CallHistory>,
+        relayed: Arc<RelayedAddresses>,
+    ) -> Self {
+        Self {
+            history,
+            relayed,
+            ..self
+        }
+    }
+
     /// Records that the program is about to end: it is not ready any more.
     pub fn record_shutdown(&self) {
         self.is_shutting_down.store(true, Ordering::Relaxed);
@@ -160,9 +183,24 @@ impl SiteContext {
         self.is_shutting_down.load(Ordering::Relaxed)
     }
 
-    /// Returns the state with the settings of a listener.
+    /// Records that operators drain the program, or do so no more.
+    pub fn record_draining(&self, is_draining: bool) {
+        self.is_draining.store(is_draining, Ordering::Relaxed);
+    }
+
+    /// Returns whether operators drain the program, so that no further rooms are opened.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// Returns the state with the settings of a listener. No page of another site shows the operators' page.
     pub fn for_listener(&self, listener: &ListenerConfig) -> Self {
+        let frame_policy = match listener.serves(Mount::Operators) {
+            true => FramePolicy::forbidding(),
+            false => self.frame_policy.clone(),
+        };
         Self {
+            frame_policy,
             token_required: listener.token_required,
             mounts: listener.mounts.as_slice().into(),
             ..self.clone()

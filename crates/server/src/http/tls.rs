@@ -42,6 +42,8 @@ const BACKDATED: Duration = Duration::from_hours(24);
 pub struct ListenerTls {
     /// Accepts connections.
     pub acceptor: TlsAcceptor,
+    /// Certificate that new connections get.
+    pub current: Arc<CurrentCertificate>,
     /// Certificate that can be loaded again; `None` for one of ACME and a generated one.
     pub certificate: Option<ReloadingCertificate>,
 }
@@ -63,6 +65,7 @@ pub fn load(
         )?;
         return Ok(Some(ListenerTls {
             acceptor,
+            current: acme.current(),
             certificate: None,
         }));
     }
@@ -79,7 +82,8 @@ pub fn load(
         _ => return Ok(None),
     };
     Ok(Some(ListenerTls {
-        acceptor: acceptor(current, &[HTTP_ALPN, TURN_ALPN])?,
+        acceptor: acceptor(Arc::clone(&current) as _, &[HTTP_ALPN, TURN_ALPN])?,
+        current,
         certificate,
     }))
 }

@@ -1,7 +1,8 @@
 //! Addresses from which the TURN server relays at the moment, so that others can tell relayed media apart.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::iter;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// Addresses of the relay sockets. There are as many as allocations.
@@ -18,10 +19,15 @@ pub struct RelayedAddress {
 }
 
 impl RelayedAddresses {
-    /// Returns whether the TURN server relays from an address.
+    /// Returns whether the TURN server relays from an address. A socket that is bound to all addresses may send from any.
     pub fn contains(&self, address: SocketAddr) -> bool {
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        self.read().contains(&address)
+        let unspecified = [
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        ];
+        let addresses = self.read();
+        let mut ips = iter::once(address.ip().to_canonical()).chain(unspecified);
+        ips.any(|ip| addresses.contains(&SocketAddr::new(ip, address.port())))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeSet<SocketAddr>> {
@@ -60,7 +66,9 @@ mod tests {
         assert!(all.contains(address));
         assert!(all.contains("[::ffff:192.0.2.1]:4000".parse().unwrap()));
         assert!(!all.contains("192.0.2.1:4001".parse().unwrap()));
-        drop(added);
+        let any = RelayedAddress::add(&all, "0.0.0.0:4001".parse().unwrap());
+        assert!(all.contains("192.0.2.1:4001".parse().unwrap()));
+        drop((added, any));
         assert!(!all.contains(address));
     }
 }

@@ -30,6 +30,7 @@ mod metrics;
 mod namespace;
 mod native_client;
 mod one_port;
+mod operators;
 mod origins;
 #[cfg(target_os = "linux")]
 mod packet_egress;

@@ -71,6 +71,19 @@ errors!(
 );
 
 errors!(
+    /// Errors of requests of operators about a room.
+    OperatorErrors,
+    [
+        ADDRESS,
+        (401, "No key, or not ours."),
+        (403, "A token is not enough."),
+        NO_ROOM_OR_PARTICIPANT,
+        TOO_OFTEN,
+        UNAVAILABLE,
+    ]
+);
+
+errors!(
     /// Errors of requests about the history of calls.
     HistoryErrors,
     [
@@ -81,6 +94,19 @@ errors!(
         TOO_OFTEN,
         (503, "The history does not answer."),
     ]
+);
+
+errors!(
+    /// Errors of requests of operators that have a body.
+    OperatorBodyErrors,
+    [
+        REQUEST,
+        (401, "No key, or not ours."),
+        (403, "A token is not enough."),
+        TOO_OFTEN,
+        UNAVAILABLE,
+    ],
+    BODY
 );
 
 errors!(

@@ -55,7 +55,7 @@ use super::{history, history_schemas, ice_servers, participants, rooms, schemas}
 struct Document;
 
 /// Adds the security schemes.
-struct SecuritySchemes;
+pub struct SecuritySchemes;
 
 impl Modify for SecuritySchemes {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
@@ -86,9 +86,8 @@ pub struct StoredDocument {
 }
 
 impl StoredDocument {
-    /// Generates the document.
-    pub fn generate() -> Self {
-        let text = generate();
+    /// Stores a document.
+    pub fn new(text: String) -> Self {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         // Writing into a vector cannot fail.
         let compressed = encoder

@@ -260,15 +260,19 @@ fn shown_name(text: &str) -> Option<String> {
 
 /// The part of the list of rooms that a request asks for.
 #[derive(Debug, PartialEq, Eq)]
-struct RoomSlice {
+pub struct RoomSlice {
     /// Name after which the part begins.
-    after: Option<String>,
+    pub after: Option<String>,
     /// Upper bound of rooms.
-    limit: usize,
+    pub limit: usize,
 }
 
 impl RoomSlice {
-    fn parse(query: &str) -> Result<Self, ApiError> {
+    /// Parses a query.
+    ///
+    /// # Errors
+    /// The limit is out of range, or a parameter is repeated.
+    pub fn parse(query: &str) -> Result<Self, ApiError> {
         let (mut after, mut limit) = (None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let is_repeated = match &*name {

@@ -29,7 +29,7 @@ pub enum RoomPolicy {
 }
 
 /// Sound or pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Kind)]
 #[serde(rename_all = "lowercase")]
 pub enum TrackKind {
@@ -330,6 +330,15 @@ impl From<TrackKind> for MediaKind {
         match kind {
             TrackKind::Audio => Self::Audio,
             TrackKind::Video => Self::Video,
+        }
+    }
+}
+
+impl From<MediaKind> for TrackKind {
+    fn from(kind: MediaKind) -> Self {
+        match kind {
+            MediaKind::Audio => Self::Audio,
+            MediaKind::Video => Self::Video,
         }
     }
 }

@@ -2,9 +2,12 @@
 //! know where certificates come from.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 /// The certificate that new connections get; none before the first was obtained by ACME.
 #[derive(Debug, Default)]
@@ -20,6 +23,14 @@ impl CurrentCertificate {
     pub fn get(&self) -> Option<Arc<CertifiedKey>> {
         let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
         current.clone()
+    }
+
+    /// Returns the end of its validity; `None` where there is no certificate or it cannot be read.
+    pub fn not_after(&self) -> Option<SystemTime> {
+        let current = self.get()?;
+        let parsed = Certificate::from_der(current.cert.first()?).ok()?;
+        let validity = parsed.tbs_certificate().validity();
+        Some(UNIX_EPOCH + validity.not_after.to_unix_duration())
     }
 
     /// Replaces the certificate for new connections. Open ones go on.

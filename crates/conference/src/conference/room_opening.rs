@@ -1,0 +1,13 @@
+//! Whether rooms are opened: they are not while the server drains, nor during shutdown.
+
+/// Whether further rooms are opened.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RoomOpening {
+    /// Rooms are opened.
+    #[default]
+    Open,
+    /// An operator drains the server; that can be undone.
+    Draining,
+    /// The program is about to end.
+    ShuttingDown,
+}
