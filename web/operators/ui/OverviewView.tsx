@@ -62,7 +62,6 @@ export function OverviewView({ app }: { app: OperatorsApp }) {
 }
 
 function Figures({ status, traffic }: { status: ServerStatus; traffic: Traffic }) {
-  const busiest = Math.max(0, ...status.mediaThreads.map(({ load }) => load));
   return (
     <dl class="figures">
       <div>
@@ -79,10 +78,6 @@ function Figures({ status, traffic }: { status: ServerStatus; traffic: Traffic }
       <div>
         <dt>Capacity used</dt>
         <dd>{formatShare(status.capacityUsed)}</dd>
-      </div>
-      <div>
-        <dt>Busiest media thread</dt>
-        <dd>{formatShare(busiest)}</dd>
       </div>
       <div>
         <dt>Received</dt>
