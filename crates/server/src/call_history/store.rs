@@ -9,7 +9,7 @@ use std::time::Duration;
 #[cfg(test)]
 use rusqlite::OptionalExtension as _;
 use rusqlite::{Connection, Transaction, params};
-use watersmeet_conference::room_event::DepartureReason;
+use watersmeet_conference::room_event::{DepartureReason, ParticipantRecord};
 use watersmeet_wire::units::Time;
 
 use super::deletion::Deletion;
@@ -210,10 +210,7 @@ fn apply(
     options: StoreOptions,
     change: &Change,
 ) -> Result<(), HistoryError> {
-    let ms = |at: Time| {
-        let since_1970 = options.unix_epoch + at.since_origin();
-        i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
-    };
+    let ms = |at| unix_ms(options, at);
     let execute =
         |sql, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
     match change {
@@ -228,23 +225,7 @@ fn apply(
             params![call, ms(*at)],
         )?,
         Change::Joined { call, participant } => {
-            let peer = options.has_names.then(|| participant.peer.as_str());
-            let name = participant.display_name.as_deref();
-            let name = name.filter(|_| options.has_names);
-            let joined_ms = ms(participant.joined_at);
-            execute(
-                "INSERT INTO participants (call, id, peer, name, dialect, joined_ms)
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)
-                 ON CONFLICT DO UPDATE SET left_ms = NULL, left_reason = NULL",
-                params![
-                    call,
-                    participant.session,
-                    peer,
-                    name,
-                    participant.dialect,
-                    joined_ms
-                ],
-            )?
+            add_participant(transaction, options, call, participant)?
         }
         Change::Left {
             call,
@@ -278,4 +259,35 @@ fn apply(
         }
     };
     Ok(())
+}
+
+/// Stores that a participant has joined a call that is in the file. Returns the number of rows changed.
+fn add_participant(
+    transaction: &Transaction<'_>,
+    options: StoreOptions,
+    call: &str,
+    participant: &ParticipantRecord,
+) -> rusqlite::Result<usize> {
+    let peer = options.has_names.then(|| participant.peer.as_str());
+    let name = participant.display_name.as_deref();
+    let name = name.filter(|_| options.has_names);
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO participants (call, id, peer, name, dialect, joined_ms)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)
+         ON CONFLICT DO UPDATE SET left_ms = NULL, left_reason = NULL",
+    )?;
+    statement.execute(params![
+        call,
+        participant.session,
+        peer,
+        name,
+        participant.dialect,
+        unix_ms(options, participant.joined_at)
+    ])
+}
+
+/// Returns a time as it is stored, in milliseconds since 1970.
+fn unix_ms(options: StoreOptions, at: Time) -> i64 {
+    let since_1970 = options.unix_epoch + at.since_origin();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }
