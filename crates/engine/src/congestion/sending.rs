@@ -8,7 +8,7 @@ use super::pacer::PacingRate;
 use super::{BandwidthEstimator, LARGE_PACKET};
 
 /// Queueing delay with which audio that is sent again comes too late.
-const QUEUE_LATE: Duration = Duration::from_millis(150);
+const QUEUE_LATE: Duration = Duration::from_millis(250);
 
 /// Queue that the bytes on the way may form, besides what the round-trip time accounts for: soon after
 /// congestion, without it, where six lost reports in a row must not stop the picture, and while a queue
@@ -54,9 +54,10 @@ const LOST_ANYHOW_MIN: u64 = 15;
 
 impl BandwidthEstimator {
     /// Returns whether the own queue is so long that audio which is sent again comes too late to be heard, and only
-    /// makes more packets not fit into it.
+    /// makes more packets not fit into it. Where packets are sent evenly because they wait for long, it fits.
     pub fn has_long_queue(&self) -> bool {
-        self.competition.is_none() && self.queue.latest() > QUEUE_LATE
+        let is_own = self.competition.is_none() && !self.is_even;
+        is_own && self.queue.latest() > QUEUE_LATE
     }
 
     /// Records a packet with a transport-wide sequence number, that leaves at `departure`.
