@@ -3,7 +3,7 @@
 const UNITS = ['', 'k', 'M', 'G', 'T'];
 const MINUTE_S = 60;
 const HOUR_S = 60 * MINUTE_S;
-const DAY_S = 24 * HOUR_S;
+export const DAY_S = 24 * HOUR_S;
 
 /** Returns a number with a decimal prefix and three digits or fewer, such as `1.2 M`. */
 function withPrefix(value: number, unit: string): string {
@@ -43,9 +43,14 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / DAY_S)} d ${Math.floor((whole % DAY_S) / HOUR_S)} h`;
 }
 
-/** Returns how long ago a time was, by the clock of the server. */
+/** Returns the seconds from one time of the server to another. */
 export function secondsBetween(from: string, to: string): number {
   return (Date.parse(to) - Date.parse(from)) / 1_000;
+}
+
+/** Returns a time of the server in the time zone of the reader, to the minute. */
+export function formatTime(time: string): string {
+  return new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 /** Returns `1 room`, `2 rooms`. */

@@ -63,7 +63,7 @@ export class OperatorsApp {
   readonly room = signal<RoomDetails | 'gone' | null>(null);
   /** The latest calls; `off` where the server keeps no history. */
   readonly history = signal<HistoryPage | 'off' | null>(null);
-  /** The call of the view; `gone` where the history has it no more. */
+  /** The call of the view; `gone` where the history does not have it. */
   readonly call = signal<HistoryCallDetails | 'gone' | null>(null);
   readonly log = signal<LogState | null>(null);
   /** Whether the server did not answer the last time. */
@@ -124,7 +124,7 @@ export class OperatorsApp {
     await this.refresh();
   }
 
-  /** Asks for what the view shows, now and from then on every two seconds. */
+  /** Asks for what the view shows, at once and then every two seconds. */
   private async refresh(): Promise<void> {
     clearTimeout(this.timer);
     const { api } = this;

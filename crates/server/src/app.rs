@@ -140,7 +140,7 @@ async fn serve(loaded: &Loaded, log: Arc<LogControl>) -> Result<(), AppError> {
         let notice = Duration::from_secs(config.shutdown_notice_s.into());
         hub_handle.announce_shutdown(notice).await;
         stop.send_replace(true);
-        shut_down(hub, &servers, threads, (webhooks, history)).await;
+        shut_down(hub, &servers, threads, webhooks, history).await;
     };
     tokio::select! {
         () = signals.next() => tracing::warn!("second signal: exiting without waiting for sessions"),
@@ -315,7 +315,8 @@ async fn shut_down(
     hub: JoinHandle<()>,
     servers: &[HttpServer],
     threads: Vec<thread::JoinHandle<()>>,
-    (webhooks, history): (Webhooks, Option<CallHistory>),
+    webhooks: Webhooks,
+    history: Option<CallHistory>,
 ) {
     let sessions_closed = async {
         if hub.await.is_err() {

@@ -228,17 +228,16 @@ impl Hub {
     /// Asks all shards for samples, which then become observations of the conference.
     fn request_samples(&mut self) {
         let now = self.clock.now();
-        let asked = self
-            .shards
-            .iter()
-            .filter(|it| it.send(ShardRequest::Sample));
-        let asked = asked.count();
+        let shards = self.shards.iter();
         if let Some(observer) = &mut self.observer {
-            observer.start(now, &mut self.conference, asked);
+            observer.start(now, &mut self.conference, |round| {
+                let asked = shards.filter(|it| it.send(ShardRequest::Sample { round }));
+                asked.count()
+            });
         }
     }
 
-    /// Tells those who follow it what happened in a room.
+    /// Passes an event of a room to the history of calls and to subscribers.
     fn report_room_event(&self, event: RoomEvent) {
         if let Some(observer) = &self.observer {
             observer.history.record_event(event.clone());
@@ -337,9 +336,9 @@ impl Hub {
             ShardReport::Reply { token, result } => {
                 self.conference.handle_reply(now, token, result);
             }
-            ShardReport::Samples(samples) => {
+            ShardReport::Samples { round, samples } => {
                 if let Some(observer) = &mut self.observer {
-                    observer.record_samples(now, &mut self.conference, samples);
+                    observer.record_samples(now, &mut self.conference, round, samples);
                 }
             }
             ShardReport::Event { shard, event } => self.conference.handle_event(now, shard, event),
@@ -479,18 +478,11 @@ impl HubHandle {
         &self,
         request: AdminRequest,
     ) -> Option<Result<AdminResponse, message::Refusal>> {
-        let (response_sender, received) = oneshot::channel();
-        let response = async {
-            self.inputs
-                .send(Input::Admin {
-                    request,
-                    response_sender,
-                })
-                .await
-                .ok()?;
-            received.await.ok()
+        let input = |response_sender| Input::Admin {
+            request,
+            response_sender,
         };
-        timeout(REQUEST_TIMEOUT, response).await.ok()?
+        self.request(input).await
     }
 
     /// Returns the statistics of objects of a shard, in their order; `None` when the shard does not respond within
@@ -500,33 +492,44 @@ impl HubHandle {
         shard: ShardId,
         objects: Vec<StatsObject>,
     ) -> Option<Vec<Option<command::Reply>>> {
-        let (response_sender, received) = oneshot::channel();
-        let response = async {
-            self.inputs
-                .send(Input::Stats {
-                    shard,
-                    objects,
-                    response_sender,
-                })
-                .await
-                .ok()?;
-            received.await.ok()
+        let input = |response_sender| Input::Stats {
+            shard,
+            objects,
+            response_sender,
         };
-        timeout(REQUEST_TIMEOUT, response).await.ok()?
+        self.request(input).await
     }
 
     /// Returns the conference's metrics; `None` when the hub has ended or does not respond within
     /// 2 s.
     pub async fn gauges(&self) -> Option<ConferenceGauges> {
+        let input = |response_sender| Input::Gauges { response_sender };
+        self.request(input).await
+    }
+
+    /// Sends an input that the hub or a shard responds to, and waits for the response for at most 2 s.
+    async fn request<T>(
+        &self,
+        input: impl FnOnce(oneshot::Sender<T>) -> Input + Send,
+    ) -> Option<T> {
         let (response_sender, received) = oneshot::channel();
         let response = async {
-            self.inputs
-                .send(Input::Gauges { response_sender })
-                .await
-                .ok()?;
+            self.inputs.send(input(response_sender)).await.ok()?;
             received.await.ok()
         };
         timeout(REQUEST_TIMEOUT, response).await.ok()?
+    }
+
+    /// Creates the handle of a hub that does not respond as long as the second value is kept.
+    #[cfg(test)]
+    pub fn of_unresponsive_hub() -> (Self, impl Sized) {
+        let (inputs, unread) = mpsc::channel(INPUTS_MAX);
+        let next_session = Arc::default();
+        let handle = Self {
+            inputs,
+            next_session,
+        };
+        (handle, unread)
     }
 
     /// Tells everybody that the program ends, and waits until all have left their rooms or `notice`

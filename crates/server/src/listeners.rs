@@ -92,7 +92,7 @@ pub fn bind_all(config: &Config) -> Result<BoundListeners, AppError> {
         let current = tls.as_ref().map(|tls| Arc::clone(&tls.current));
         let (tls, certificate) =
             tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.certificate));
-        let setting = port_setting(config, index);
+        let setting = config.listener_setting(index);
         Ok(BoundListener {
             tls,
             certificate,
@@ -106,15 +106,6 @@ pub fn bind_all(config: &Config) -> Result<BoundListeners, AppError> {
         redirect: bind_redirect(config)?,
         acme,
     })
-}
-
-/// Returns the setting that has the port of a listener; `None` for the key `port`.
-fn port_setting(config: &Config, index: usize) -> Option<String> {
-    match (index, config.listeners.len()) {
-        (0, 0) => None,
-        (index, count) if index >= count => Some("`operators_port`".to_owned()),
-        (index, _) => Some(format!("`port` of listener {} in `listeners`", index + 1)),
-    }
 }
 
 /// Binds the port on which plain HTTP is redirected. The default port may be in use or not permitted.

@@ -67,7 +67,10 @@ pub enum ShardRequest {
         command: Command,
     },
     /// Asks for samples of all transports.
-    Sample,
+    Sample {
+        /// Number of the observation that they are for.
+        round: u64,
+    },
     /// Reads statistics of the worker's objects, for operators.
     ReadStats {
         /// The objects, at most [`STATS_PER_REQUEST_MAX`].
@@ -120,8 +123,13 @@ pub enum ShardReport {
         /// The event.
         event: Event,
     },
-    /// What happened on each transport since the last samples.
-    Samples(Vec<TransportSample>),
+    /// What happened on each transport since it was sampled before.
+    Samples {
+        /// Number in the request.
+        round: u64,
+        /// One sample per transport.
+        samples: Vec<TransportSample>,
+    },
     /// The worker panicked and an empty one took its place.
     Lost {
         /// Shard of the worker.
@@ -419,8 +427,9 @@ impl Shard {
                 let result = self.worker.handle_command(now, command);
                 permit.send(ShardReport::Reply { token, result });
             }
-            ShardRequest::Sample => {
-                permit.send(ShardReport::Samples(self.worker.take_samples(now)));
+            ShardRequest::Sample { round } => {
+                let samples = self.worker.take_samples(now);
+                permit.send(ShardReport::Samples { round, samples });
             }
             ShardRequest::ReadStats {
                 objects,

@@ -1,8 +1,8 @@
 /** One call of the history: who was there, each minute, and the likely causes in words. */
-import { count, formatDuration, secondsBetween } from '../format';
+import { count, formatDuration, formatTime, secondsBetween } from '../format';
 import type { HistoryMinute, HistoryParticipant } from '../historyApi';
 import type { OperatorsApp } from '../operatorsApp';
-import { Causes, formatTime } from './HistoryView';
+import { Causes } from './HistoryView';
 
 export function CallView({ app }: { app: OperatorsApp }) {
   const call = app.call.value;

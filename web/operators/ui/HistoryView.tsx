@@ -1,5 +1,5 @@
 /** The latest calls, and what was likely bad in each. */
-import { formatDuration, secondsBetween } from '../format';
+import { formatDuration, formatTime, secondsBetween } from '../format';
 import type { HistoryCall, HistoryCause } from '../historyApi';
 import { hashOfCall, type OperatorsApp } from '../operatorsApp';
 
@@ -32,10 +32,6 @@ export function Causes({ causes, none }: { causes: HistoryCause[]; none: string 
       ))}
     </ul>
   );
-}
-
-export function formatTime(time: string): string {
-  return new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 function CallTable({ calls, now }: { calls: HistoryCall[]; now: string }) {

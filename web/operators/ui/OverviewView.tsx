@@ -1,14 +1,13 @@
 /** The server as a whole: what it does, how much of it is used, and draining it. */
 import { useState } from 'preact/hooks';
 import { ConfirmDialog } from '../../src/ui/ConfirmDialog';
-import { count, formatBitrate, formatBytes, formatPacketRate, formatShare, secondsBetween } from '../format';
+import { DAY_S, count, formatBitrate, formatBytes, formatPacketRate, formatShare, secondsBetween } from '../format';
 import type { CertificateState, LimitUse, ServerStatus } from '../operatorsApi';
 import type { OperatorsApp } from '../operatorsApp';
 import { sum, trafficByThread, type Traffic } from '../rates';
 
 /** Use of a limit from which it is marked. */
 const HIGH_USE = 0.8;
-const DAY_S = 86_400;
 /** Days before its end at which a certificate should have been renewed. */
 const EXPIRES_SOON_DAYS = 14;
 

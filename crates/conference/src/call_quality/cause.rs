@@ -8,7 +8,7 @@ use serde::Serialize;
 pub enum Cause {
     /// The line to the participant is slow, or loses or delays packets.
     Downlink,
-    /// The line from the participant is; all who receive its media notice.
+    /// The line from the participant is slow, or loses or delays packets. All who receive its media notice it.
     Uplink,
     /// The line has a long round trip.
     LongDelay,
@@ -92,7 +92,7 @@ impl Cause {
         Self::ALL.into_iter().find(|it| it.code() == code)
     }
 
-    /// Returns what it means, for people.
+    /// Returns its meaning, for people.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Downlink => "Slow or lossy connection to this person",
@@ -117,7 +117,7 @@ impl Cause {
         }
     }
 
-    /// Returns whether it is a fact worth knowing that need not have disturbed anybody.
+    /// Returns whether the cause is a note: worth knowing, but it need not have disturbed anybody.
     pub const fn is_note(self) -> bool {
         matches!(
             self,

@@ -30,7 +30,8 @@ const DROPPED_PERCENT_MAX: u8 = 15;
 /// Share of the time in which a page does not get to run because the device is too slow, in percent.
 const BUSY_PAGE_PERCENT_MAX: u8 = 40;
 
-/// Time for which a page that only shares its device with others is not held up, in milliseconds.
+/// Time without running above which a page was stopped by its browser or a sleeping device, in milliseconds. A busy
+/// device holds a page up for less.
 const STALLED_MS_MAX: u32 = 8_000;
 
 /// Returns the likely causes of what is bad, in the order of [`Cause::ALL`]; none of a good observation.

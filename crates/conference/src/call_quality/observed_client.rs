@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use watersmeet_engine::command::{
-    DtlsState, FlowSample, IceState, ProducerId, Protocol, TransportId, TransportSample,
+    DtlsState, FlowSample, IceState, ProducerId, TransportId, TransportSample,
 };
 use watersmeet_wire::params::MediaKind;
 use watersmeet_wire::units::{Bitrate, Map, Time, TokenBucket};
@@ -58,7 +58,7 @@ impl Default for ObservedClient {
     }
 }
 
-/// What else an observation is made of.
+/// Inputs of an observation besides the samples of the client's transports.
 pub(crate) struct Surroundings<'a> {
     /// Announced producers of the client.
     pub producers: &'a [ProducerSummary],
@@ -162,11 +162,9 @@ fn add_sample(
     sample: &TransportSample,
     surroundings: &Surroundings<'_>,
 ) {
-    let route = sample.path.map(|(protocol, remote)| match protocol {
-        _ if (surroundings.is_relay)(remote) => Route::Relay,
-        Protocol::Tcp => Route::Tcp,
-        Protocol::Udp => Route::Udp,
-    });
+    let path = sample.path;
+    let route =
+        path.map(|(protocol, remote)| Route::of_path(protocol, (surroundings.is_relay)(remote)));
     observation.route = observation.route.max(route);
     let round_trip_ms = sample.round_trip.map(millis);
     observation.round_trip_ms = observation.round_trip_ms.max(round_trip_ms);

@@ -170,7 +170,7 @@ impl Conference {
             producers: producers.sum(),
             consumers: consumers.sum(),
             media_by_participant: Vec::new(),
-            dialects: Vec::new(),
+            dialects: self.dialects_of(room),
         }
     }
 
@@ -217,7 +217,6 @@ impl Conference {
         let rooms = rooms.take(limit.min(ROOMS_LISTED_MAX));
         let rooms = rooms.map(|(name, room)| RoomSummary {
             media_by_participant: self.media_by_participant(room),
-            dialects: self.dialects_of(room),
             ..self.summarize(name, room)
         });
         AdminResponse::Rooms(rooms.collect())

@@ -125,7 +125,7 @@ pub struct RoomSummary {
     pub consumers: usize,
     /// Media of each participant in order of joining. Empty outside of lists.
     pub media_by_participant: Vec<ParticipantMedia>,
-    /// Signalling dialects of its participants, in alphabetical order. Empty outside of lists.
+    /// Signalling dialects of its participants, each once, in alphabetical order.
     pub dialects: Vec<&'static str>,
 }
 

@@ -39,7 +39,7 @@ pub enum Output {
         /// Command to carry out.
         command: Command,
     },
-    /// Tell those who follow what happens in rooms.
+    /// Pass an event of a room to its subscribers.
     RoomEvent(Box<RoomEvent>),
 }
 

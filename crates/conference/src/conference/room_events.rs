@@ -1,4 +1,4 @@
-//! Makes room events. Each kind is reported by one function, which the only place calls where it happens.
+//! Makes room events. Each kind has one function, which is called where the event happens.
 
 use std::sync::Arc;
 

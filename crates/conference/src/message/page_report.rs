@@ -1,8 +1,9 @@
 //! What only a page knows of its call: load of its device, what it plays, its microphone and camera.
 
 use serde::{Deserialize, Serialize};
+use watersmeet_engine::command::Protocol;
 
-/// How media travels.
+/// How media travels, from the best route to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
@@ -62,6 +63,17 @@ pub enum DeviceState {
     TalkingMuted,
     /// It cannot be opened, or was unplugged.
     Failed,
+}
+
+impl Route {
+    /// Returns the route of a path with this protocol. `is_relay` says whether its remote address is that of a relay.
+    pub const fn of_path(protocol: Protocol, is_relay: bool) -> Self {
+        match (is_relay, protocol) {
+            (true, _) => Self::Relay,
+            (false, Protocol::Tcp) => Self::Tcp,
+            (false, Protocol::Udp) => Self::Udp,
+        }
+    }
 }
 
 impl PageReport {

@@ -1,5 +1,6 @@
 //! Turns events and observations into what is stored: calls, stays of participants, and minutes. Knows no file.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,8 +47,8 @@ pub enum Change {
         participant: Arc<str>,
         /// When it left.
         at: Time,
-        /// Why it left.
-        reason: DepartureReason,
+        /// Why it left; `None` where that is not known.
+        reason: Option<DepartureReason>,
     },
     /// A minute of a participant is over.
     Minute {
@@ -64,7 +65,8 @@ pub enum Change {
     },
 }
 
-/// Calls in progress. There are as many as the conference has rooms, and as many participants.
+/// Calls in progress: at most as many as the conference had rooms and participants when it was observed last, and
+/// those of later events.
 #[derive(Debug, Default)]
 pub struct Recorder {
     /// Calls by their ids.
@@ -103,7 +105,7 @@ impl Recorder {
             RoomEventKind::RoomStarted => {
                 self.call(room);
             }
-            RoomEventKind::RoomFinished => self.end_call(event.at, room),
+            RoomEventKind::RoomFinished => self.end_call(event.at, &room.session),
             RoomEventKind::ParticipantJoined { participant, .. } => {
                 self.tally(room, participant);
             }
@@ -118,8 +120,9 @@ impl Recorder {
         }
     }
 
-    /// Handles observations of all rooms.
+    /// Handles observations of all rooms. What is not among them has ended.
     pub fn handle_observations(&mut self, at: Time, rooms: &[RoomObservation]) {
+        self.end_unobserved(at, rooms);
         for room in rooms {
             self.end_minute(at, &room.room);
             for it in &room.participants {
@@ -188,29 +191,67 @@ impl Recorder {
         if reason == DepartureReason::ConnectionLost {
             tally.record_event(Cause::LeftAbruptly);
         }
-        let mut tally = std::mem::take(tally);
-        let (call, id) = (&room.session, &participant.session);
-        let number = self.call(room).minute;
-        self.call(room).participants.remove(id);
-        self.changes
-            .extend(take_minute(call, id, number, &mut tally));
+        self.remove_participant(at, &room.session, &participant.session, Some(reason));
+    }
+
+    /// Ends calls and stays that are in progress here and were not observed: the events of their ends were dropped.
+    fn end_unobserved(&mut self, at: Time, rooms: &[RoomObservation]) {
+        let observed: Map<_, _> = rooms.iter().map(|it| (&it.room.session, it)).collect();
+        let (mut calls, mut stays) = (Vec::new(), Vec::new());
+        for (id, call) in &self.calls {
+            let Some(room) = observed.get(id) else {
+                calls.push(Arc::clone(id));
+                continue;
+            };
+            let present = room.participants.iter();
+            let present: BTreeSet<_> = present.map(|it| &it.participant.session).collect();
+            let absent = call.participants.keys();
+            let absent = absent.filter(|it| !present.contains(it));
+            stays.extend(absent.map(|it| (Arc::clone(id), Arc::clone(it))));
+        }
+        for (call, participant) in stays {
+            self.remove_participant(at, &call, &participant, None);
+        }
+        for call in calls {
+            self.end_call(at, &call);
+        }
+    }
+
+    /// Ends the stay of a participant. `reason` is `None` where it is not known.
+    fn remove_participant(
+        &mut self,
+        at: Time,
+        call: &Arc<str>,
+        participant: &Arc<str>,
+        reason: Option<DepartureReason>,
+    ) {
+        let Some(found) = self.calls.get_mut(call) else {
+            return;
+        };
+        let Some(mut tally) = found.participants.remove(participant) else {
+            return;
+        };
+        let minute = take_minute(call, participant, found.minute, &mut tally);
+        self.changes.extend(minute);
         self.changes.push(Change::Left {
             call: Arc::clone(call),
-            participant: Arc::clone(id),
+            participant: Arc::clone(participant),
             at,
             reason,
         });
     }
 
-    fn end_call(&mut self, at: Time, room: &RoomRecord) {
-        let Some(mut call) = self.calls.remove(&room.session) else {
+    /// Ends a call, and the stays of those who have not left it.
+    fn end_call(&mut self, at: Time, call: &Arc<str>) {
+        let Some(found) = self.calls.get(call) else {
             return;
         };
-        for (participant, tally) in &mut call.participants {
-            let minute = take_minute(&room.session, participant, call.minute, tally);
-            self.changes.extend(minute);
+        let present: Vec<_> = found.participants.keys().map(Arc::clone).collect();
+        for participant in present {
+            self.remove_participant(at, call, &participant, None);
         }
-        let call = Arc::clone(&room.session);
+        self.calls.remove(call);
+        let call = Arc::clone(call);
         self.changes.push(Change::CallEnded { call, at });
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 #[cfg(test)]
 use rusqlite::OptionalExtension as _;
 use rusqlite::{Connection, Transaction, params};
+use watersmeet_conference::room_event::{DepartureReason, ParticipantRecord};
 use watersmeet_wire::units::Time;
 
 use super::deletion::Deletion;
@@ -72,7 +73,8 @@ impl Store {
         }
     }
 
-    /// Ends calls that an earlier run of the program has left open, when they were observed last.
+    /// Ends calls that are open, at the end of their last minute: those of an earlier run of the program, and those
+    /// whose end could not be written. Calls in progress are opened again by the next input.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -101,13 +103,13 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes what is asked for. Returns how many calls or participants that were.
+    /// Deletes calls or participants, also from the log of SQLite. Returns their number.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn delete(&self, deletion: &Deletion) -> Result<usize, HistoryError> {
         let connection = &self.connection;
-        Ok(match deletion {
+        let deleted = match deletion {
             Deletion::Call(call) => {
                 connection.execute("DELETE FROM calls WHERE id = ?1", [call])?
             }
@@ -118,31 +120,40 @@ impl Store {
             Deletion::Name(name) => {
                 connection.execute("DELETE FROM participants WHERE name = ?1", [name])?
             }
-        })
+        };
+        self.empty_log()?;
+        Ok(deleted)
     }
 
-    /// Deletes calls that started before a time in milliseconds since 1970, then the oldest until at most `size_max`
-    /// bytes are in use, and gives free pages back. Returns the bytes in use.
+    /// Moves the write-ahead log into the file and empties it: it has pages as they were before a deletion, which
+    /// `secure_delete` does not overwrite. As long as somebody reads them they stay, until the next time.
+    fn empty_log(&self) -> Result<(), HistoryError> {
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        Ok(self.connection.query_row(checkpoint, [], |_| Ok(()))?)
+    }
+
+    /// Deletes calls that started before a time in milliseconds since 1970, and the oldest while more than `size_max`
+    /// bytes are in use; gives free pages back. Deletes at most `ROUNDS_MAX * CALLS_PER_ROUND` calls. Returns the
+    /// bytes in use.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn prune(&self, before_ms: i64, size_max: u64) -> Result<u64, HistoryError> {
         let connection = &self.connection;
-        connection.execute("DELETE FROM calls WHERE started_ms < ?1", [before_ms])?;
         for _ in 0..ROUNDS_MAX {
-            if self.bytes_in_use()? <= size_max {
-                break;
-            }
+            let is_too_large = self.bytes_in_use()? > size_max;
+            let before_ms = if is_too_large { i64::MAX } else { before_ms };
             let deleted = connection.execute(
                 "DELETE FROM calls WHERE id IN
-                     (SELECT id FROM calls ORDER BY started_ms, id LIMIT ?1)",
-                [CALLS_PER_ROUND],
+                     (SELECT id FROM calls WHERE started_ms < ?1 ORDER BY started_ms, id LIMIT ?2)",
+                params![before_ms, CALLS_PER_ROUND],
             )?;
             if deleted == 0 {
                 break;
             }
         }
         connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_FREED_MAX})"))?;
+        self.empty_log()?;
         self.bytes_in_use()
     }
 
@@ -157,7 +168,7 @@ impl Store {
         Ok(pages * number("page_size")?)
     }
 
-    /// Lets the file not grow any more, as a full disk does.
+    /// Keeps the file from growing, as a full disk does.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -199,15 +210,14 @@ fn apply(
     options: StoreOptions,
     change: &Change,
 ) -> Result<(), HistoryError> {
-    let ms = |at: Time| {
-        let since_1970 = options.unix_epoch + at.since_origin();
-        i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
-    };
+    let ms = |at| unix_ms(options, at);
     let execute =
         |sql, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
     match change {
         Change::CallStarted { call, room, at } => execute(
-            "INSERT OR IGNORE INTO calls (id, room, started_ms) VALUES (?1, ?2, ?3)",
+            // A call that was ended when the file was opened, and goes on.
+            "INSERT INTO calls (id, room, started_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET ended_ms = NULL",
             params![call, room, ms(*at)],
         )?,
         Change::CallEnded { call, at } => execute(
@@ -215,23 +225,7 @@ fn apply(
             params![call, ms(*at)],
         )?,
         Change::Joined { call, participant } => {
-            let peer = options.has_names.then(|| participant.peer.as_str());
-            let name = participant.display_name.as_deref();
-            let name = name.filter(|_| options.has_names);
-            let joined_ms = ms(participant.joined_at);
-            execute(
-                "INSERT INTO participants (call, id, peer, name, dialect, joined_ms)
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)
-                 ON CONFLICT DO UPDATE SET left_ms = NULL, left_reason = NULL",
-                params![
-                    call,
-                    participant.session,
-                    peer,
-                    name,
-                    participant.dialect,
-                    joined_ms
-                ],
-            )?
+            add_participant(transaction, options, call, participant)?
         }
         Change::Left {
             call,
@@ -240,7 +234,12 @@ fn apply(
             reason,
         } => execute(
             "UPDATE participants SET left_ms = ?3, left_reason = ?4 WHERE call = ?1 AND id = ?2",
-            params![call, participant, ms(*at), reason.as_str()],
+            params![
+                call,
+                participant,
+                ms(*at),
+                reason.map(DepartureReason::as_str)
+            ],
         )?,
         Change::Minute {
             call,
@@ -260,4 +259,35 @@ fn apply(
         }
     };
     Ok(())
+}
+
+/// Stores that a participant has joined a call that is in the file. Returns the number of rows changed.
+fn add_participant(
+    transaction: &Transaction<'_>,
+    options: StoreOptions,
+    call: &str,
+    participant: &ParticipantRecord,
+) -> rusqlite::Result<usize> {
+    let peer = options.has_names.then(|| participant.peer.as_str());
+    let name = participant.display_name.as_deref();
+    let name = name.filter(|_| options.has_names);
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO participants (call, id, peer, name, dialect, joined_ms)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)
+         ON CONFLICT DO UPDATE SET left_ms = NULL, left_reason = NULL",
+    )?;
+    statement.execute(params![
+        call,
+        participant.session,
+        peer,
+        name,
+        participant.dialect,
+        unix_ms(options, participant.joined_at)
+    ])
+}
+
+/// Returns a time as it is stored, in milliseconds since 1970.
+fn unix_ms(options: StoreOptions, at: Time) -> i64 {
+    let since_1970 = options.unix_epoch + at.since_origin();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }

@@ -295,6 +295,81 @@ fn calls_of_an_earlier_run_are_ended() {
 }
 
 #[test]
+fn calls_and_stays_whose_ends_were_dropped_end_when_they_are_not_observed() {
+    let folder = Folder::new("dropped");
+    let mut store = Store::open(&folder.file(), options(true)).unwrap();
+    let (gone, kept) = (room("standup", "RM_1", 10), room("retro", "RM_2", 10));
+    let mut recorder = Recorder::default();
+    let before = [
+        observed(&gone, &[("ana", false)]),
+        observed(&kept, &[("ben", false), ("cleo", false)]),
+    ];
+    recorder.handle_observations(at(20), &before);
+    recorder.handle_observations(at(30), &[observed(&kept, &[("cleo", false)])]);
+    store.apply(&recorder.take_changes()).unwrap();
+    let read = |id| queries::call(&folder.file(), id).unwrap().unwrap();
+    assert_eq!(read("RM_1").call.ended_ms, Some(1_030_000));
+    assert_eq!(read("RM_1").participants[0].left_ms, Some(1_030_000));
+    assert_eq!(read("RM_2").call.ended_ms, None);
+    let left = |it: &queries::StoredParticipant| (it.left_ms, it.left_reason.clone());
+    let left: Vec<_> = read("RM_2").participants.iter().map(left).collect();
+    assert_eq!(left, [(Some(1_030_000), None), (None, None)]);
+    recorder.handle_observations(at(40), &[]);
+    assert_eq!(recorder.take_changes().len(), 3);
+    recorder.handle_observations(at(50), &[]);
+    assert_eq!(recorder.take_changes(), []);
+}
+
+#[test]
+fn call_that_goes_on_is_open_again_after_the_file_was_closed() {
+    let folder = Folder::new("reopened");
+    let mut store = Store::open(&folder.file(), options(true)).unwrap();
+    let (ended, kept) = (room("standup", "RM_1", 10), room("retro", "RM_2", 10));
+    let mut recorder = Recorder::default();
+    let both = [
+        observed(&ended, &[("ana", false)]),
+        observed(&kept, &[("ben", false)]),
+    ];
+    recorder.handle_observations(at(20), &both);
+    store.apply(&recorder.take_changes()).unwrap();
+    // The file is closed after a failure, and the first call ends before it is opened again.
+    recorder.restart();
+    let mut store = Store::open(&folder.file(), options(true)).unwrap();
+    store.end_open_calls().unwrap();
+    recorder.handle_observations(at(90), &[observed(&kept, &[("ben", false)])]);
+    store.apply(&recorder.take_changes()).unwrap();
+    let ended_ms = |id| {
+        let details = queries::call(&folder.file(), id).unwrap().unwrap();
+        (
+            details.call.ended_ms.is_some(),
+            details.participants[0].left_ms.is_some(),
+        )
+    };
+    assert_eq!(ended_ms("RM_1"), (true, true));
+    assert_eq!(ended_ms("RM_2"), (false, false));
+}
+
+#[test]
+fn deleted_names_are_in_no_file_any_more() {
+    let folder = Folder::new("overwritten");
+    let mut store = Store::open(&folder.file(), options(true)).unwrap();
+    let name = "Zebulon-of-the-unusual-name";
+    let call = [observed(&room("standup", "RM_1", 10), &[(name, false)])];
+    let mut recorder = Recorder::default();
+    recorder.handle_observations(at(20), &call);
+    store.apply(&recorder.take_changes()).unwrap();
+    let is_stored = || {
+        let files = std::fs::read_dir(&folder.0).unwrap();
+        let mut contents = files.map(|it| std::fs::read(it.unwrap().path()).unwrap());
+        let has_name = |it: Vec<u8>| it.windows(name.len()).any(|it| it == name.as_bytes());
+        contents.any(has_name)
+    };
+    assert!(is_stored());
+    store.delete(&Deletion::Name(name.to_owned())).unwrap();
+    assert!(!is_stored());
+}
+
+#[test]
 fn file_that_is_no_history_or_of_a_later_version_is_refused_with_advice() {
     let folder = Folder::new("damaged");
     std::fs::write(

@@ -1,12 +1,12 @@
-//! The thread that writes the history. Whatever happens to the file, it goes on taking inputs: while the file cannot be
-//! used, they are dropped, and it is tried again a minute later.
+//! The thread that writes the history. It takes inputs also while the file cannot be used: they are dropped then, and
+//! the file is opened again within a minute.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use watersmeet_conference::call_quality::RoomObservation;
 use watersmeet_conference::room_event::RoomEvent;
 use watersmeet_wire::units::Time;
@@ -36,6 +36,8 @@ pub enum Input {
         at: Time,
         /// The rooms.
         rooms: Vec<RoomObservation>,
+        /// Place among the observations in the queue.
+        permit: OwnedSemaphorePermit,
     },
     /// A part of the history is to be deleted.
     Delete {
@@ -44,7 +46,7 @@ pub enum Input {
         /// Channel for the number of calls or participants deleted.
         response_sender: oneshot::Sender<Result<usize, HistoryError>>,
     },
-    /// Somebody waits until everything before is stored.
+    /// Asks for a response once all earlier inputs are stored.
     Flush(oneshot::Sender<()>),
 }
 
@@ -78,8 +80,6 @@ pub struct Writer {
     recorder: Recorder,
     /// The file; `None` while it cannot be used.
     store: Option<Store>,
-    /// Whether calls of an earlier run were ended.
-    has_ended_calls: bool,
     /// Time of the next upkeep.
     upkeep_at: Instant,
 }
@@ -91,7 +91,6 @@ impl Writer {
             setup,
             recorder: Recorder::default(),
             store: None,
-            has_ended_calls: false,
             upkeep_at: Instant::now(),
         }
     }
@@ -118,7 +117,10 @@ impl Writer {
         for input in std::iter::once(first).chain(inputs.try_iter().take(BATCH_MAX)) {
             match input {
                 Input::Event(event) => self.recorder.handle_event(&event),
-                Input::Observed { at, rooms } => self.recorder.handle_observations(at, &rooms),
+                Input::Observed { at, rooms, permit } => {
+                    drop(permit);
+                    self.recorder.handle_observations(at, &rooms);
+                }
                 Input::Delete {
                     deletion,
                     response_sender,
@@ -176,7 +178,7 @@ impl Writer {
         }
     }
 
-    fn open(&mut self) -> Result<Store, HistoryError> {
+    fn open(&self) -> Result<Store, HistoryError> {
         let setup = &self.setup;
         if setup.has_default_place {
             setup.state.create()?;
@@ -186,10 +188,7 @@ impl Writer {
             has_names: setup.has_names,
         };
         let store = Store::open(&setup.path, options)?;
-        if !self.has_ended_calls {
-            store.end_open_calls()?;
-            self.has_ended_calls = true;
-        }
+        store.end_open_calls()?;
         Ok(store)
     }
 

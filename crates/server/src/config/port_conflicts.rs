@@ -90,7 +90,9 @@ fn listener_ports(config: &Config) -> impl Iterator<Item = UsedPort> {
     let listeners = config.effective_listeners().into_iter().enumerate();
     let fixed = listeners.filter(|(_, listener)| listener.port != 0);
     fixed.map(|(index, listener)| UsedPort {
-        setting: config.listener_setting(index),
+        setting: config
+            .listener_setting(index)
+            .unwrap_or_else(|| "`port`".to_owned()),
         addresses: config.listener_addresses(&listener),
     })
 }

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::settings::Config;
 
+/// Ends of the names of the history's files: the database, and SQLite's log and index of it, which have the same data.
+const HISTORY_ENDS: [&str; 3] = ["", "-wal", "-shm"];
+
 /// Files with secrets: the configuration file, keys of certificates, the files with the secrets of
-/// tokens and webhooks, and the state directory.
+/// tokens and webhooks, the state directory, and the history of calls.
 #[derive(Debug, Clone, Default)]
 pub struct PrivateFiles(Vec<PathBuf>);
 
@@ -24,7 +27,10 @@ impl PrivateFiles {
         let webhooks = webhooks.filter_map(|webhook| webhook.secret_file.as_ref());
         let mut files: Vec<_> = keys.chain(single).chain(state).cloned().collect();
         files.extend(webhooks.cloned());
-        files.extend(config.history.then(|| config.history_path()));
+        if config.history {
+            let path = config.history_path();
+            files.extend(HISTORY_ENDS.map(|end| with_end(&path, end)));
+        }
         Self(files)
     }
 
@@ -47,9 +53,32 @@ impl PrivateFiles {
     }
 }
 
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_files_of_the_history_are_private() {
+        let name = format!("watersmeet-private-history-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let files = PrivateFiles::of(&Config {
+            history: true,
+            history_file: Some(folder.join("calls.sqlite")),
+            ..Config::default()
+        });
+        for name in ["calls.sqlite", "calls.sqlite-wal", "calls.sqlite-shm"] {
+            std::fs::write(folder.join(name), "").unwrap();
+            assert!(files.contains(&folder.join(name)), "{name}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn private_files_are_recognised_by_every_path_to_them() {

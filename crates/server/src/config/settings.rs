@@ -502,12 +502,12 @@ impl Config {
         url.filter(|_| self.trusted_proxies.is_empty())
     }
 
-    /// Returns the setting that has the port of a listener, with its key in backticks.
-    pub fn listener_setting(&self, index: usize) -> String {
+    /// Returns the setting that has the port of a listener, with its key in backticks; `None` for the key `port`.
+    pub fn listener_setting(&self, index: usize) -> Option<String> {
         match (index, self.listeners.len()) {
-            (0, 0) => "`port`".to_owned(),
-            (index, count) if index >= count => "`operators_port`".to_owned(),
-            (index, _) => format!("the port of listener {} in `listeners`", index + 1),
+            (0, 0) => None,
+            (index, count) if index >= count => Some("`operators_port`".to_owned()),
+            (index, _) => Some(format!("`port` of listener {} in `listeners`", index + 1)),
         }
     }
 

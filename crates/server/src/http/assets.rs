@@ -52,15 +52,7 @@ pub fn file(uri: &Uri, headers: &HeaderMap, base_path: &BasePath, origin: &str) 
     }
     let is_folder = path.is_empty() || path.ends_with('/');
     match (WebClient::get(path), folder_page(path)) {
-        (Some(file), _) => match encoded(path, headers) {
-            Some((encoding, encoded)) => {
-                let kind = file.metadata.mimetype().to_owned();
-                let mut response = file_response(path, encoded, Some(encoding), headers);
-                set_content_type(&mut response, &kind);
-                response
-            }
-            None => file_response(path, file, None, headers),
-        },
+        (Some(file), _) => stored_file(path, path, file, headers),
         (None, Some(page)) if is_folder => file_response(path, page, None, headers),
         // Links of the page are relative to its folder.
         (None, Some(_)) => {
@@ -86,7 +78,12 @@ pub fn operators_file(uri: &Uri, headers: &HeaderMap) -> Response {
     let Some(file) = WebClient::get(&stored) else {
         return (StatusCode::NOT_FOUND, "Not found\n").into_response();
     };
-    match encoded(&stored, headers) {
+    stored_file(path, &stored, file, headers)
+}
+
+/// Responds with a file of a path, in an encoding that the client accepts. `stored` is its name in the build.
+fn stored_file(path: &str, stored: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
+    match encoded(stored, headers) {
         Some((encoding, encoded)) => {
             let kind = file.metadata.mimetype().to_owned();
             let mut response = file_response(path, encoded, Some(encoding), headers);

@@ -4,7 +4,8 @@
 //! are no cookies, which browsers would send to every port of the host and on behalf of other pages
 //! (`docs/decisions/0054-operators-page.md`).
 //!
-//! Nothing here is on a listener that people use; nothing of those is here.
+//! No public listener has a route of `/api/operators/`. Health checks, metrics and the history of calls are on both kinds
+//! of listeners.
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ mod rooms;
 mod schemas;
 mod status;
 
-/// Values of `Sec-Fetch-Site` (Fetch Metadata) for requests of the page itself and of its reader.
+/// Values of `Sec-Fetch-Site` (Fetch Metadata) for requests of the page itself, and for addresses that a person enters.
 const OWN_SITES: [&str; 2] = ["same-origin", "none"];
 
 /// Returns the routes of a listener for operators.
@@ -77,7 +78,7 @@ fn interface(site: &SiteContext) -> Router<SiteContext> {
     router.layer(middleware::from_fn_with_state(site.clone(), check_caller))
 }
 
-/// Returns the routes of the history of calls, which are also on the listeners that people use.
+/// Returns the routes of the history of calls, which public listeners have too.
 fn history(site: &SiteContext) -> Router<SiteContext> {
     let router = Router::new()
         .route("/", get(api_history::list).delete(api_history::remove_name))

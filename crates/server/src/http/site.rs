@@ -183,7 +183,7 @@ impl SiteContext {
         self.is_shutting_down.load(Ordering::Relaxed)
     }
 
-    /// Records that operators drain the program, or do so no more.
+    /// Records whether operators drain the program.
     pub fn record_draining(&self, is_draining: bool) {
         self.is_draining.store(is_draining, Ordering::Relaxed);
     }

@@ -1,5 +1,5 @@
 //! Sends events of a webhook by HTTP, signed as LiveKit's servers sign them: a JSON Web Token whose claim
-//! `sha256` is the hash of the body. Follows no redirect, and reads no more of a response than its status.
+//! `sha256` is the hash of the body. Follows no redirect. Only the status and `Retry-After` of a response count.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,9 +9,10 @@ use axum::body::Bytes;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::client::legacy::{self, Client};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
@@ -29,8 +30,11 @@ const CONTENT: &str = "application/webhook+json";
 /// Name of the program in requests.
 const AGENT: &str = concat!("watersmeet/", env!("CARGO_PKG_VERSION"));
 
-/// Time limit of a request with its response.
+/// Time limit of a request, until the header of its response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time limit for the body of a response, after which the connection is closed.
+const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Time for which a connection without requests stays open.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -105,16 +109,6 @@ impl HttpSender {
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
     }
-
-    /// Sends a request and reads the response.
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Outcome, legacy::Error> {
-        let response = self.client.request(request).await?;
-        let outcome = outcome(&response);
-        // An unread body would close the connection; one that is too long may.
-        let body = Limited::new(response.into_body(), RESPONSE_LEN_MAX);
-        let _ = body.collect().await;
-        Ok(outcome)
-    }
 }
 
 impl EventSender for HttpSender {
@@ -129,12 +123,23 @@ impl EventSender for HttpSender {
         let Some(request) = request else {
             return Outcome::Refused("the request cannot be made".to_owned());
         };
-        match timeout(REQUEST_TIMEOUT, self.exchange(request)).await {
-            Ok(Ok(outcome)) => outcome,
+        match timeout(REQUEST_TIMEOUT, self.client.request(request)).await {
+            Ok(Ok(response)) => {
+                let outcome = outcome(&response);
+                discard(response.into_body()).await;
+                outcome
+            }
             Ok(Err(error)) => unavailable(causes(&error)),
             Err(_) => unavailable("no response within 10 s".to_owned()),
         }
     }
+}
+
+/// Reads the body of a response, so that its connection can be used again. One that is too long or too slow closes
+/// the connection.
+async fn discard(body: Incoming) {
+    let body = Limited::new(body, RESPONSE_LEN_MAX);
+    let _ = timeout(BODY_TIMEOUT, body.collect()).await;
 }
 
 /// Returns what a response means.
@@ -181,7 +186,33 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn status_counts_also_when_the_body_of_the_response_does_not_arrive() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let webhook = WebhookConfig {
+            url: format!("http://{}/", listener.local_addr().unwrap()),
+            key: "app".to_owned(),
+            secret: Some(Secret::new("k9wPZr3vQmT7xLcB2nHs5yUe8aGd4fJ6".to_owned())),
+            private_targets: true,
+            ..WebhookConfig::default()
+        };
+        let sender = HttpSender::new(&webhook, Clock::start()).unwrap();
+        let respond = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 4_096]).await.unwrap() > 0);
+            let header = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+            stream.write_all(header).await.unwrap();
+            // Ends when the client has closed the connection.
+            while stream.read(&mut [0; 4_096]).await.is_ok_and(|it| it > 0) {}
+        };
+        let (outcome, ()) = tokio::join!(sender.send("{}".to_owned()), respond);
+        assert_eq!(outcome, Outcome::Delivered);
+    }
 
     #[test]
     fn status_decides_whether_an_event_is_sent_again() {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,7 +17,7 @@ pub struct Response {
     /// Status code.
     pub status: u16,
     /// Header lines.
-    header: String,
+    pub header: String,
     /// Body.
     pub body: String,
 }
@@ -36,11 +36,22 @@ pub fn send_request(
     header: &str,
     body: &str,
 ) -> Response {
-    let mut stream = TcpStream::connect(program.address).unwrap();
-    let (host, len) = (program.address, body.len());
+    send_to(program.address, method, path, header, body)
+}
+
+/// Sends such a request to one of several listeners.
+pub fn send_to(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    header: &str,
+    body: &str,
+) -> Response {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let len = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
          Content-Length: {len}\r\n{header}\r\n{body}"
     )
     .unwrap();

@@ -1,15 +1,16 @@
 //! The operators' page and its interface on a listener of their own: who may use them, what they show, and what
 //! they change.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Read;
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::api::{Response, send_to};
 use crate::native_client::Client;
-use crate::program::{Program, command, secret, split_response, wait};
+use crate::program::{Program, command, secret, wait};
 
 /// Longest time in which a change must show.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,13 +22,6 @@ struct OperatedProgram {
     operators: SocketAddr,
     /// Their key.
     key: String,
-}
-
-/// A response.
-struct Response {
-    status: u16,
-    header: String,
-    body: String,
 }
 
 impl OperatedProgram {
@@ -49,7 +43,7 @@ impl OperatedProgram {
     /// Sends a request with the key and further header lines.
     fn ask_with(&self, method: &str, path: &str, header: &str, body: &str) -> Response {
         let header = format!("Authorization: Bearer {}\r\n{header}", self.key);
-        send(self.operators, method, path, &header, body)
+        send_to(self.operators, method, path, &header, body)
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> Response {
@@ -60,25 +54,6 @@ impl OperatedProgram {
         let response = self.ask("GET", path, "");
         assert_eq!(response.status, 200, "{path}: {}", response.body);
         serde_json::from_str(&response.body).unwrap()
-    }
-}
-
-fn send(address: SocketAddr, method: &str, path: &str, header: &str, body: &str) -> Response {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let len = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-         Content-Length: {len}\r\n{header}\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let (status, header, body) = split_response(&answer);
-    Response {
-        status,
-        header,
-        body,
     }
 }
 
@@ -106,17 +81,17 @@ fn every_operation_needs_the_key_in_the_header_and_none_is_on_the_public_port() 
     let program = OperatedProgram::start("[limits]\nauth_failures_per_minute = 10000\n");
     let wrong = format!("Authorization: Bearer {}\r\n", secret());
     for (method, path) in operations(&program) {
-        let status = |header: &str| send(program.operators, &method, &path, header, "").status;
+        let status = |header: &str| send_to(program.operators, &method, &path, header, "").status;
         assert_eq!(status(""), 401, "{method} {path}");
         assert_eq!(status(&wrong), 401, "{method} {path}");
         let in_address = format!("{path}?token={}", program.key);
-        let refused = send(program.operators, &method, &in_address, "", "");
+        let refused = send_to(program.operators, &method, &in_address, "", "");
         assert_eq!(refused.status, 400, "{method} {path}");
         let public = format!("Authorization: Bearer {}\r\n", program.key);
-        let public = send(program.program.address, &method, &path, &public, "");
+        let public = send_to(program.program.address, &method, &path, &public, "");
         assert_eq!(public.status, 404, "{method} {path}");
     }
-    let unknown = send(program.operators, "GET", "/api/operators/x", "", "");
+    let unknown = send_to(program.operators, "GET", "/api/operators/x", "", "");
     assert_eq!(unknown.status, 401);
     assert_eq!(program.ask("GET", "/x", "").status, 404);
     assert_eq!(program.ask("POST", "/status", "").status, 405);
@@ -128,7 +103,7 @@ fn attempts_with_wrong_keys_are_limited() {
         OperatedProgram::start("[limits]\nauth_failures_per_minute = 3\nloopback = true\n");
     let status = |key: &str| {
         let header = format!("Authorization: Bearer {key}\r\n");
-        send(
+        send_to(
             program.operators,
             "GET",
             "/api/operators/status",
@@ -167,7 +142,7 @@ fn pages_of_other_origins_are_refused_even_where_they_may_use_the_server() {
         assert_eq!(status(foreign), 403, "{foreign}");
     }
     let preflight = "Origin: https://app.example.org\r\nAccess-Control-Request-Method: DELETE\r\n";
-    let refused = send(
+    let refused = send_to(
         program.operators,
         "OPTIONS",
         "/api/operators/drain",
@@ -182,14 +157,14 @@ fn pages_of_other_origins_are_refused_even_where_they_may_use_the_server() {
 fn page_is_on_its_listener_alone_and_in_no_frame() {
     let program =
         OperatedProgram::start("embed_origins = [\"https://app.example.org\"]\n[limits]\n");
-    let page = send(program.operators, "GET", "/", "", "");
+    let page = send_to(program.operators, "GET", "/", "", "");
     let policy = "frame-ancestors 'none'";
     assert!(page.header.contains(policy), "{}", page.header);
     assert_eq!(page.status, 200, "the web client is built");
     assert!(page.body.contains("Watersmeet operators"));
     let (_, rest) = page.body.split_once("src=\"./").unwrap();
     let script = rest.split('"').next().unwrap();
-    let loaded = send(program.operators, "GET", &format!("/{script}"), "", "");
+    let loaded = send_to(program.operators, "GET", &format!("/{script}"), "", "");
     assert_eq!(loaded.status, 200);
     assert!(loaded.header.contains("immutable"), "{}", loaded.header);
     let public = program.program.address;
@@ -200,12 +175,12 @@ fn page_is_on_its_listener_alone_and_in_no_frame() {
         format!("/operators/{script}"),
         "/%6fperators/index.html".to_owned(),
     ] {
-        let found = send(public, "GET", &path, "", "");
+        let found = send_to(public, "GET", &path, "", "");
         assert_eq!(found.status, 404, "{path}");
         assert!(!found.body.contains("operators"), "{path}");
     }
     for path in ["/ws", "/room/tea", "/api/rooms", "/stats", "/metrics"] {
-        let found = send(program.operators, "GET", path, "", "");
+        let found = send_to(program.operators, "GET", path, "", "");
         assert_eq!(found.status, 404, "{path}");
     }
 }
@@ -317,7 +292,10 @@ fn latest_warnings_are_shown() {
     let program = OperatedProgram::start("");
     let foreign = "Origin: https://foreign.example\r\n";
     let public = program.program.address;
-    assert_eq!(send(public, "GET", "/api/rooms/x", foreign, "").status, 403);
+    assert_eq!(
+        send_to(public, "GET", "/api/rooms/x", foreign, "").status,
+        403
+    );
     let deadline = Instant::now() + TIMEOUT;
     loop {
         let log = program.json("/log");

@@ -1,12 +1,15 @@
-//! Judges the connection of a participant by what the server measures, as a pure function. What only a browser
-//! knows (frozen pictures, a busy processor) is not seen here.
+//! Judges the connection of a participant at one moment, by what the server measures, as a pure function. What only a
+//! browser knows (frozen pictures, a busy processor) is not seen here. The history of calls judges minutes, by bars of
+//! its own (`watersmeet_conference::call_quality`).
 
-use super::schemas::{ConnectionProblem, ConnectionQuality, Route};
+use watersmeet_conference::message::Route;
 
-/// Share of lost packets that is noticed.
+use super::schemas::{ConnectionProblem, ConnectionQuality};
+
+/// Share of lost packets that is noticed, 0 to 1.
 const LOSS_FAIR: f64 = 0.02;
 
-/// Share of lost packets that people complain about: the bar of the page's own marks.
+/// Share of lost packets that people complain about, 0 to 1: the bar of the page's own marks.
 const LOSS_POOR: f64 = 0.1;
 
 /// Round trip that is noticed, in milliseconds.

@@ -12,7 +12,7 @@ use super::super::api::request_context::{admin_request, moderate, path_params};
 use super::super::api::rooms::{ListRoomsParams, RoomSlice};
 use super::super::json_response::{self, ApiError};
 use super::super::site::SiteContext;
-use super::figures;
+use super::figures::FiguresReader;
 use super::schemas::{OperatorRoom, OperatorRoomDetails, OperatorRoomPage};
 
 /// All rooms, by name.
@@ -58,18 +58,11 @@ pub async fn show(
     let AdminResponse::RoomMedia(people) = admin_request(&site, request).await? else {
         return Err(ApiError::Unavailable);
     };
-    let mut participants = Vec::new();
-    for (index, person) in people.iter().enumerate() {
-        participants.push(match index < figures::PARTICIPANTS_MAX {
-            true => figures::read(&site, person).await,
-            false => figures::describe_without_figures(person),
-        });
-    }
-    let mut room = OperatorRoom::from(&summary);
-    room.dialects = people.iter().map(|it| it.dialect).collect();
-    room.dialects.sort_unstable();
-    room.dialects.dedup();
-    let details = OperatorRoomDetails { room, participants };
+    let mut figures = FiguresReader::new(&site.hub, &site.relayed);
+    let details = OperatorRoomDetails {
+        room: OperatorRoom::from(&summary),
+        participants: figures.read_all(&people).await,
+    };
     Ok(json_response::json(StatusCode::OK, &details))
 }
 

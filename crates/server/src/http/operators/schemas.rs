@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use watersmeet_conference::conference::RoomSummary;
 use watersmeet_conference::message::{
-    ClientDevice, MediaSource, ParticipantSummary, ProducerSummary,
+    self, ClientDevice, MediaSource, ParticipantSummary, ProducerSummary,
 };
 
 use super::super::api::schemas::{Participant, ParticipantRole, RoomDetails, TrackKind};
@@ -51,11 +51,11 @@ pub struct ServerStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServerPhase {
-    /// It does.
+    /// Rooms are opened.
     Running,
-    /// It does not, until that is undone.
+    /// No further rooms are opened, until an operator undoes that.
     Draining,
-    /// It does not, and is about to end.
+    /// No further rooms are opened: the server is about to end.
     ShuttingDown,
 }
 
@@ -89,7 +89,7 @@ pub struct MediaThread {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// How often an error in it was caught and it began anew.
+    /// Number of restarts after an error in it was caught.
     pub restarts: u64,
 }
 
@@ -177,9 +177,9 @@ pub struct OperatorRoomDetails {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorParticipant {
-    /// Its public name.
+    /// Id by which others know it.
     pub id: String,
-    /// How it wants to be seen.
+    /// Name shown to others.
     pub display_name: String,
     /// What it may do.
     pub role: ParticipantRole,
@@ -197,11 +197,11 @@ pub struct OperatorParticipant {
     pub sends: Vec<SentTrack>,
     /// Number of tracks that it receives.
     pub receives: usize,
-    /// Bits per second over the last second.
+    /// What it sends, in bit/s over the last second.
     pub bitrate_in: u64,
-    /// Bits per second over the last second.
+    /// What it is sent, in bit/s over the last second.
     pub bitrate_out: u64,
-    /// Bits per second that the line to it is thought to carry.
+    /// Estimate of what the line to it carries, in bit/s.
     pub estimate: Option<u64>,
     /// Share of its packets that are lost on the way, 0 to 1, of the worst track.
     pub loss_in: Option<f64>,
@@ -223,8 +223,8 @@ pub struct SentTrack {
     pub paused: bool,
 }
 
-/// Route of somebody's media. The worst one, where transports differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+/// Route of somebody's media; that of the worst transport where several differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
     /// Directly over UDP, or through a TURN server elsewhere.
@@ -325,6 +325,16 @@ impl From<&RoomSummary> for OperatorRoom {
         Self {
             details: RoomDetails::from(room),
             dialects: room.dialects.clone(),
+        }
+    }
+}
+
+impl From<message::Route> for Route {
+    fn from(route: message::Route) -> Self {
+        match route {
+            message::Route::Udp => Self::Udp,
+            message::Route::Tcp => Self::Tcp,
+            message::Route::Relay => Self::Relay,
         }
     }
 }
