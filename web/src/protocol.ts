@@ -105,7 +105,7 @@ export type Ping = {
   seq?: number;
 };
 
-/** How media travels. */
+/** How media travels, from the best route to the worst. */
 export type Route = 'udp' | 'tcp' | 'relay';
 
 /** State of a microphone or camera, as its page knows it. */
