@@ -40,6 +40,7 @@ pub mod log_once;
 mod metrics;
 pub mod port_sharing;
 mod query_params;
+mod random_id;
 pub mod rate_limit;
 pub mod redirect;
 mod request_body;
@@ -57,6 +58,7 @@ mod stats_cache;
 mod throttle;
 pub mod tls;
 mod websocket;
+pub mod whip;
 
 /// Upper bound of characters of a proxy's report in the log.
 const UNREADABLE_LEN_MAX: usize = 64;
@@ -78,6 +80,9 @@ pub fn router(site: SiteContext) -> Router {
     }
     if site.serves(Mount::SocketIo) {
         router = router.merge(socketio::routes(&site));
+    }
+    if site.serves(Mount::Whip) {
+        router = router.merge(whip::routes(&site));
     }
     if site.serves(Mount::Page) {
         router = router.fallback(get(page));

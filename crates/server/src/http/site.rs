@@ -22,6 +22,7 @@ use super::request_metrics::RequestMetrics;
 use super::room_pseudonyms::RoomPseudonyms;
 use super::site_folder::SiteFolder;
 use super::stats_cache::StatsCache;
+use super::whip::sessions::WhipSessions;
 use crate::call_history::CallHistory;
 use crate::capacity::Capacity;
 use crate::clock::Clock;
@@ -84,6 +85,8 @@ pub struct SiteContext {
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
     pub stats_cache: Arc<StatsCache>,
+    /// Publishers that use WHIP, shared by all listeners.
+    pub whip: Arc<WhipSessions>,
     /// Whether the program is about to end.
     is_shutting_down: Arc<AtomicBool>,
 }
@@ -126,6 +129,7 @@ impl SiteContext {
                 .as_deref()
                 .map(|folder| SiteFolder::new(folder, PrivateFiles::of(config))),
             stats_cache: Arc::default(),
+            whip: Arc::default(),
             rates: Arc::new(RateLimiter::new(&config.limits)),
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,
