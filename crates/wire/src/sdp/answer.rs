@@ -46,7 +46,7 @@ impl Answer<'_> {
                 let _ = write!(text, " {}", offered.mid);
             }
         }
-        text.push_str("\r\na=extmap-allow-mixed\r\na=msid-semantic:WMS *\r\n");
+        text.push_str("\r\n");
         let mut is_first = true;
         for (offered, accepted) in sections {
             match accepted {
@@ -85,10 +85,10 @@ impl Answer<'_> {
             DtlsRole::Server => "active",
             DtlsRole::Client | DtlsRole::Auto => "passive",
         };
-        let _ = write!(
-            text,
-            "a=setup:{setup}\r\na=recvonly\r\na=rtcp-mux\r\na=rtcp-rsize\r\n"
-        );
+        let _ = write!(text, "a=setup:{setup}\r\na=recvonly\r\na=rtcp-mux\r\n");
+        if offered.has_reduced_size_rtcp {
+            text.push_str("a=rtcp-rsize\r\n");
+        }
         for extension in &parameters.header_extensions {
             let _ = write!(text, "a=extmap:{} {}\r\n", extension.id, extension.uri);
         }

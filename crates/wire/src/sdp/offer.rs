@@ -41,6 +41,8 @@ pub struct OfferedMedia {
     pub parameters: RtpParameters,
     /// Names of the simulcast encodings in the order of the offer.
     pub(super) simulcast: Vec<Rid>,
+    /// Whether the client accepts RTCP packets of reduced size (RFC 5506).
+    pub(super) has_reduced_size_rtcp: bool,
 }
 
 impl Offer {
@@ -145,6 +147,7 @@ fn read_section(section: &Media, session: &Session) -> Result<OfferedMedia, SdpE
         direction,
         parameters,
         simulcast,
+        has_reduced_size_rtcp: attributes.has("rtcp-rsize"),
     })
 }
 

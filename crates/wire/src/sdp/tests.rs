@@ -15,7 +15,7 @@ const OBS: &str = include_str!("../../../../fuzz/seeds/sdp/obs.sdp");
 const GSTREAMER: &str = include_str!("../../../../fuzz/seeds/sdp/gstreamer.sdp");
 const FRAGMENT: &str = include_str!("../../../../fuzz/seeds/sdp/fragment.sdpfrag");
 
-/// Longest time for a bad description (QUALITY B25), with slack for a build that is not optimised.
+/// Longest time in which a bad description is rejected.
 const REJECTION_TIME_MAX: Duration = Duration::from_millis(10);
 
 fn rids(offer: &str) -> Vec<String> {
@@ -193,6 +193,7 @@ fn offers_without_what_webrtc_needs_are_rejected() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "measures how long parsing takes")]
 fn forty_bombs_are_rejected_in_time() {
     let lines = |line: &str, count: usize| format!("{OBS}{}", format!("{line}\r\n").repeat(count));
     let mut bombs = vec![
@@ -229,9 +230,13 @@ fn forty_bombs_are_rejected_in_time() {
     }
     assert_eq!(bombs.len(), 40);
     for bomb in bombs {
-        let start = Instant::now();
-        assert!(Offer::parse(&bomb).is_err(), "{bomb:.2000}");
-        assert!(start.elapsed() <= REJECTION_TIME_MAX, "{:.200}", bomb);
+        // The fastest of several measurements: other processes may take the processor meanwhile.
+        let times = (0..5).map(|_| {
+            let start = Instant::now();
+            assert!(Offer::parse(&bomb).is_err(), "{bomb:.2000}");
+            start.elapsed()
+        });
+        assert!(times.min() <= Some(REJECTION_TIME_MAX), "{bomb:.200}");
     }
 }
 

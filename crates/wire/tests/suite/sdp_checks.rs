@@ -21,7 +21,7 @@ pub fn sdp(bytes: &[u8]) {
         })
         .collect();
     for section in &offer.media {
-        section.parameters.validate().unwrap();
+        assert_eq!(section.parameters.validate(), Ok(()));
     }
     let ice = IceParameters {
         username_fragment: "server".to_owned(),
