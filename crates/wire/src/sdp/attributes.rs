@@ -2,8 +2,8 @@
 
 use sdp_types::{Attribute, Media, Session};
 
+use super::bounds::check_bounds;
 use super::error::SdpError;
-use super::{IceCredentials, check_bounds};
 use crate::params::{DtlsFingerprint, FINGERPRINTS_MAX};
 
 /// Lengths of a user name fragment, in characters (RFC 8839 §5.4).
@@ -14,6 +14,15 @@ const PASSWORD_LEN: std::ops::RangeInclusive<usize> = 22..=256;
 
 /// Longest value of a fingerprint: SHA-512 in hexadecimal with colons.
 const FINGERPRINT_LEN_MAX: usize = 64 * 3 - 1;
+
+/// Credentials of ICE (RFC 8839 §5.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IceCredentials {
+    /// User name fragment, 4 to 256 characters.
+    pub username_fragment: String,
+    /// Password, 22 to 256 characters.
+    pub password: String,
+}
 
 /// Direction of media (RFC 3264 §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

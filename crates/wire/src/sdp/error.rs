@@ -6,7 +6,7 @@ use crate::params::ParamsError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SdpError {
-    /// The text is longer than [`SDP_LEN_MAX`](super::SDP_LEN_MAX).
+    /// The text is longer than its bound.
     #[error("the session description is too long")]
     TooLong,
     /// A list is longer than its bound.

@@ -3,9 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::IceCredentials;
 use super::answer::write_candidate;
-use super::attributes::{Attributes, parse_session};
+use super::attributes::{Attributes, IceCredentials, parse_session};
 use super::error::SdpError;
 use crate::params::{IceCandidate, IceParameters};
 

@@ -2,9 +2,9 @@
 
 use sdp_types::{Media, Session};
 
-use super::attributes::{Attributes, MediaDirection, parse_session};
+use super::attributes::{Attributes, IceCredentials, MediaDirection, parse_session};
 use super::error::SdpError;
-use super::{IceCredentials, codecs, encodings};
+use super::{codecs, encodings};
 use crate::params::{
     DtlsParameters, DtlsRole, MediaKind, RtcpParameters, RtpParameters, TEXT_LEN_MAX,
 };
@@ -49,7 +49,7 @@ impl Offer {
     /// Parses an offer.
     ///
     /// # Errors
-    /// The text exceeds a bound, is malformed, or lacks what every client has to offer; see [`super`].
+    /// The text exceeds a bound, is malformed, or lacks what every client has to offer.
     pub fn parse(text: &str) -> Result<Self, SdpError> {
         let session = parse_session(text)?;
         let mut media: Vec<OfferedMedia> = Vec::new();
