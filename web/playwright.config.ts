@@ -15,7 +15,7 @@ import { defineConfig } from '@playwright/test';
 
 const NO_MEDIA = /@no-media/;
 const NIGHTLY = process.env.WATERSMEET_NIGHTLY ? [] : [/@nightly/];
-const SMALL_CALLS = ['dialects', 'room-access', 'call', 'browser-interop', 'firefox-call', 'hosting', 'example-client', 'client-package', 'engine-example', 'turn', 'call-history']
+const SMALL_CALLS = ['dialects', 'room-access', 'call', 'browser-interop', 'firefox-call', 'hosting', 'example-client', 'client-package', 'engine-example', 'turn', 'call-history', 'whip']
   .map((name) => `**/${name}.spec.ts`);
 
 /** Tests of the projects `page` and `small-calls` that run at the same time. */

@@ -35,7 +35,7 @@ pub use error::NegotiationError;
 pub use h264_profile::is_known_profile;
 pub use producer::{
     CodecMapping, EncodingMapping, NegotiatedProducer, RtpMapping, consumable_parameters,
-    negotiate_producer, producer_mapping,
+    negotiate_producer, producer_mapping, received_codec,
 };
 pub use supported::{default_codecs, redundant_audio_codec, supported_capabilities};
 

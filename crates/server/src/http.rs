@@ -42,6 +42,7 @@ mod operators;
 pub mod operators_context;
 pub mod port_sharing;
 mod query_params;
+mod random_id;
 pub mod rate_limit;
 pub mod redirect;
 mod request_body;
@@ -59,6 +60,7 @@ mod stats_cache;
 mod throttle;
 pub mod tls;
 mod websocket;
+pub mod whip;
 
 /// Upper bound of characters of a proxy's report in the log.
 const UNREADABLE_LEN_MAX: usize = 64;
@@ -106,6 +108,9 @@ fn public_routes(site: &SiteContext) -> Router<SiteContext> {
     }
     if site.serves(Mount::SocketIo) {
         router = router.merge(socketio::routes(site));
+    }
+    if site.serves(Mount::Whip) {
+        router = router.merge(whip::routes(site));
     }
     if site.serves(Mount::Page) {
         router = router.fallback(get(page));

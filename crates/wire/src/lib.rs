@@ -9,5 +9,6 @@ pub mod codec;
 pub mod params;
 pub mod rtcp;
 pub mod rtp;
+pub mod sdp;
 pub mod stun;
 pub mod units;

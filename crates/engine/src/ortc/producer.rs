@@ -172,6 +172,24 @@ pub fn producer_mapping(
     Ok(mapping)
 }
 
+/// Returns a publisher's media codec as a router receives it, with the negotiated H.264 profile and the RTCP
+/// feedback of both sides; `None` when the router lacks it.
+pub fn received_codec(
+    codec: &RtpCodecParameters,
+    router: &RtpCapabilities,
+) -> Option<RtpCodecParameters> {
+    let mut received = codec.clone();
+    let payload_type = map_media_codec(&mut received, router).ok()?;
+    let own = router
+        .codecs
+        .iter()
+        .find(|it| it.preferred_payload_type == Some(payload_type))?;
+    received
+        .rtcp_feedback
+        .retain(|it| own.rtcp_feedback.contains(it));
+    Some(received)
+}
+
 /// Returns the router's payload type for a media codec, and sets the codec's negotiated H.264
 /// profile.
 fn map_media_codec(

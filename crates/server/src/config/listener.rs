@@ -17,6 +17,8 @@ pub enum Mount {
     SocketIo,
     /// The protoo dialect.
     Protoo,
+    /// Publishers that use WHIP, `/whip/`.
+    Whip,
     /// The REST interface, `/api/`.
     Api,
     /// Metrics for operators, `/metrics`. From other machines only with the API key.
@@ -28,11 +30,12 @@ pub enum Mount {
 
 impl Mount {
     /// All mounts of a listener that people and their clients use: everything but the operators' page.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Page,
         Self::Native,
         Self::SocketIo,
         Self::Protoo,
+        Self::Whip,
         Self::Api,
         Self::Metrics,
     ];
@@ -44,6 +47,7 @@ impl Mount {
             Self::Native => "native",
             Self::SocketIo => "socketio",
             Self::Protoo => "protoo",
+            Self::Whip => "whip",
             Self::Api => "api",
             Self::Metrics => "metrics",
             Self::Operators => "operators",
@@ -64,7 +68,7 @@ pub struct ListenerConfig {
     pub listen_ip: Option<IpAddr>,
     /// What the listener serves: these, or `operators`, the operators' page, alone or with `metrics`. Default:
     /// everything but the operators' page.
-    /// `mounts = ["page", "native", "socketio", "protoo", "api", "metrics"]`
+    /// `mounts = ["page", "native", "socketio", "protoo", "whip", "api", "metrics"]`
     #[serde(default = "all_mounts")]
     pub mounts: Vec<Mount>,
     /// PEM file with the certificate chain.

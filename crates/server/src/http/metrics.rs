@@ -24,6 +24,7 @@ use http::HttpCollector;
 use process::ProcessCollector;
 use turn::TurnCollector;
 use webhooks::WebhookCollector;
+use whip::WhipCollector;
 use workers::WorkerCollector;
 
 mod capacity;
@@ -35,6 +36,7 @@ mod http;
 mod process;
 mod turn;
 mod webhooks;
+mod whip;
 mod workers;
 
 /// Prefix of metric names.
@@ -90,6 +92,7 @@ async fn collect(site: &SiteContext) -> Option<String> {
     registry.register_collector(Box::new(TurnCollector::new(site)));
     registry.register_collector(Box::new(WebhookCollector::collect(site)));
     registry.register_collector(Box::new(HistoryCollector::new(site)));
+    registry.register_collector(Box::new(WhipCollector::new(site)));
     registry.register(
         "http_requests",
         "HTTP requests by method, route and response status",

@@ -23,6 +23,7 @@ use super::request_metrics::RequestMetrics;
 use super::room_pseudonyms::RoomPseudonyms;
 use super::site_folder::SiteFolder;
 use super::stats_cache::StatsCache;
+use super::whip::sessions::WhipSessions;
 use crate::call_history::CallHistory;
 use crate::capacity::Capacity;
 use crate::clock::Clock;
@@ -89,6 +90,8 @@ pub struct SiteContext {
     pub stats_cache: Arc<StatsCache>,
     /// What the operators' page shows and changes.
     pub operators: Arc<OperatorsContext>,
+    /// Publishers that use WHIP, shared by all listeners.
+    pub whip: Arc<WhipSessions>,
     /// Whether the program is about to end.
     is_shutting_down: Arc<AtomicBool>,
     /// Whether operators drain the program.
@@ -134,6 +137,7 @@ impl SiteContext {
                 .as_deref()
                 .map(|folder| SiteFolder::new(folder, PrivateFiles::of(config))),
             stats_cache: Arc::default(),
+            whip: Arc::default(),
             rates: Arc::new(RateLimiter::new(&config.limits)),
             trusted_proxies: config.trusted_proxies.as_slice().into(),
             token_required: false,

@@ -16,14 +16,15 @@ use crate::program::{Program, secret, split_response, start_configured};
 pub struct Response {
     /// Status code.
     pub status: u16,
-    /// Header lines.
+    /// Header lines, in lower case.
     pub header: String,
     /// Body.
     pub body: String,
 }
 
 impl Response {
-    fn json(&self) -> Value {
+    /// Returns the body as JSON.
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{}", self.body))
     }
 }

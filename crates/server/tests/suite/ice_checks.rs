@@ -38,6 +38,27 @@ impl IceTarget {
         }
     }
 
+    /// Returns the target with these credentials of a server.
+    pub fn with_credentials(address: SocketAddr, ufrag: &str, password: &str) -> Self {
+        Self {
+            address,
+            username: format!("{ufrag}:them"),
+            key: IntegrityKey::from_password(password),
+        }
+    }
+
+    /// Sends a check over UDP and returns whether it is answered within half a second.
+    pub fn is_answered(&self, number: u32) -> bool {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(500)))
+            .unwrap();
+        socket.send_to(&self.check(number), self.address).unwrap();
+        let mut packet = [0; 1_500];
+        let received = socket.recv_from(&mut packet);
+        received.is_ok_and(|(len, _)| self.is_response(&packet[..len], number))
+    }
+
     /// Returns a check whose transaction id contains `number`.
     pub fn check(&self, number: u32) -> Vec<u8> {
         let request = BindingRequest {

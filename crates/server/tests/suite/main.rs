@@ -46,3 +46,4 @@ mod tls;
 mod turn_client;
 mod turn_server;
 mod webhooks;
+mod whip;

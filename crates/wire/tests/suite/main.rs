@@ -7,3 +7,4 @@ mod malformed_input;
 mod oversized_parameters;
 mod parser_checks;
 mod round_trips;
+mod sdp_checks;

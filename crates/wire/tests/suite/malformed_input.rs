@@ -9,6 +9,7 @@ use watersmeet_wire::stun::IntegrityKey;
 use crate::parser_checks::{
     client_hello, dependency_descriptor, read_rtcp, read_rtp, read_stun, red, rtcp, rtp, stun, twcc,
 };
+use crate::sdp_checks;
 
 /// Longest tested datagram, in bytes.
 const LEN_MAX: usize = 1_500;
@@ -155,5 +156,20 @@ fn rtcp_of_every_length_and_first_byte_is_handled() {
             }
         };
         every_length(header, read_rtcp);
+    }
+}
+
+#[test]
+fn session_descriptions_that_are_cut_or_changed_are_read_without_a_panic() {
+    let offers = seeds("sdp").unwrap_or_default();
+    assert!(offers.len() >= 4, "seeds of sdp are missing");
+    for (_, offer) in &offers {
+        sdp_checks::sdp(offer);
+        for at in (0..offer.len()).step_by(7) {
+            let (before, after) = offer.split_at(at);
+            sdp_checks::sdp(before);
+            let changed = after.get(1..).unwrap_or_default();
+            sdp_checks::sdp(&[before, b";", changed].concat());
+        }
     }
 }

@@ -5,8 +5,6 @@ use axum::extract::{Path, Request};
 use axum::http::header;
 use axum::http::uri::Authority;
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use watersmeet_conference::access::LIFETIME_S;
 use watersmeet_conference::conference::{AdminRequest, AdminResponse, RoomSummary};
 use watersmeet_conference::message::{Moderation, Policy, Refusal};
@@ -14,12 +12,10 @@ use watersmeet_conference::message::{Moderation, Policy, Refusal};
 use super::super::caller::{Caller, client_of};
 use super::super::client_address::ClientAddress;
 use super::super::json_response::{self, ApiError, format_time};
+use super::super::random_id;
 use super::super::rate_limit::RateLimitedAction;
 use super::super::site::SiteContext;
 use super::schemas::Invitation;
-
-/// Random bytes of an id: 128 bits cannot be guessed.
-const RANDOM_LEN: usize = 16;
 
 /// Sends a request to the conference.
 ///
@@ -144,9 +140,7 @@ pub async fn find_room(
 /// # Errors
 /// The system has no randomness.
 pub fn generate_id() -> Result<String, ApiError> {
-    let mut bytes = [0; RANDOM_LEN];
-    getrandom::fill(&mut bytes).map_err(|_| ApiError::Unavailable)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    random_id::generate().ok_or(ApiError::Unavailable)
 }
 
 /// Creates an invitation to a room, with the name of the meeting.
