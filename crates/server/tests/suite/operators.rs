@@ -211,6 +211,24 @@ async fn rooms_and_their_people_are_shown_and_sent_away() {
     assert_eq!(program.ask("GET", path, "").status, 404);
 }
 
+#[test]
+fn history_of_calls_is_on_the_operators_listener_behind_the_key() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join(format!("operators-history-{}.sqlite", free_port()));
+    let settings = format!("history = true\nhistory_file = \"{}\"", file.display());
+    let program = OperatedProgram::start(&settings);
+    let shown = program.ask_with("GET", "/api/history", "", "");
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    let shown: Value = serde_json::from_str(&shown.body).unwrap();
+    assert_eq!(shown["calls"], json!([]));
+    let unknown = program.ask_with("GET", "/api/history/nothing", "", "");
+    assert_eq!(unknown.status, 404, "{}", unknown.body);
+    let without_key = send_to(program.operators, "GET", "/api/history", "", "");
+    assert_eq!(without_key.status, 401, "{}", without_key.body);
+    let foreign = program.ask_with("GET", "/api/history", "Sec-Fetch-Site: cross-site\r\n", "");
+    assert_eq!(foreign.status, 403, "{}", foreign.body);
+}
+
 #[tokio::test]
 async fn figures_of_media_are_read_from_the_media_threads() {
     let program = OperatedProgram::start("");
