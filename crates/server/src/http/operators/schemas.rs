@@ -308,8 +308,11 @@ pub enum LogLevel {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogFilter {
-    /// A level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or levels of parts of the program.
-    #[schema(example = "info,watersmeet_engine=debug")]
+    /// A level, and levels of parts of the program.
+    #[schema(
+        example = "info,watersmeet_engine=debug",
+        pattern = "^(off|error|warn|info|debug|trace)(,watersmeet(_conference|_engine|_net)?=(off|error|warn|info|debug|trace))*$"
+    )]
     pub filter: String,
 }
 
