@@ -28,7 +28,7 @@ import { discardTransports, requestTransports, type RequestedTransports } from '
 import { ConnectionLost, Refusal, type RoomSignalling, type SignallingConnection } from './signalling';
 import { backoffMs } from './signallingSocket';
 import { QualityMonitor } from './qualityMonitor';
-import type { QualityReporter } from './qualityReporter';
+import { QualityReporter } from './qualityReporter';
 import { FINAL_REFUSALS, type Identity, type JoinFailure, type RoomOptions } from './roomOptions';
 import { Speakers } from './speakers';
 import { SpeakRequest } from './speakRequest';
@@ -338,19 +338,17 @@ export class Room {
       this.status.value = 'live';
     });
     this.quality.start(media);
-    void this.startReports(media);
+    this.startReports(media);
     // The pictures of the others come first: negotiating both at once delays them on a slow machine.
     await this.consumers.start(media);
     if (attempt === this.attempt) await this.producers.start(media, this.options.codec ?? serverCodec(this.greeting));
   }
 
   /** Starts to report on the call, where the server wants that. */
-  private async startReports(media: Media): Promise<void> {
+  private startReports(media: Media): void {
     const intervalS = this.greeting?.options?.reportIntervalS;
     const { devices } = this.options;
     if (!intervalS || !devices) return;
-    const { QualityReporter } = await import('./qualityReporter');
-    if (media !== this.media) return;
     this.reporter?.stop();
     const send = (report: PageReport) => void this.signalling.request('reportQuality', report).catch(() => undefined);
     this.reporter = new QualityReporter({ reports: () => media.reports(), devices, send }, intervalS);
