@@ -217,9 +217,14 @@ fn history_of_calls_is_on_the_operators_listener_behind_the_key() {
     let file = folder.join(format!("operators-history-{}.sqlite", free_port()));
     let settings = format!("history = true\nhistory_file = \"{}\"", file.display());
     let program = OperatedProgram::start(&settings);
-    let shown = program.ask_with("GET", "/api/history", "", "");
-    assert_eq!(shown.status, 200, "{}", shown.body);
-    let shown: Value = serde_json::from_str(&shown.body).unwrap();
+    let ask = || program.ask_with("GET", "/api/history", "", "");
+    // The file is created after the start.
+    let started = Instant::now();
+    while ask().status != 200 {
+        assert!(started.elapsed() < TIMEOUT, "{}", ask().body);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let shown: Value = serde_json::from_str(&ask().body).unwrap();
     assert_eq!(shown["calls"], json!([]));
     let unknown = program.ask_with("GET", "/api/history/nothing", "", "");
     assert_eq!(unknown.status, 404, "{}", unknown.body);
