@@ -1,5 +1,5 @@
 /**
- * What joiners cost a publisher in Chromium: the keyframes that the server requests of it while peers of the load
+ * Cost of joiners for a publisher in Chromium: the keyframes that the server requests of it while peers of the load
  * generator join, six a second.
  */
 import { test } from '../tests/callFixture';

@@ -22,7 +22,7 @@ export interface HistoryDirection {
 }
 
 export interface HistoryMinute {
-  /** Which minute of the call, from 0 on. */
+  /** Number of the minute in the call, from 0 on. */
   number: number;
   route: string | null;
   roundTripMs: number | null;

@@ -105,7 +105,7 @@ export type Ping = {
   seq?: number;
 };
 
-/** How media travels, from the best route to the worst. */
+/** Route of the media, from the best to the worst. */
 export type Route = 'udp' | 'tcp' | 'relay';
 
 /** State of a microphone or camera, as its page knows it. */
@@ -113,7 +113,7 @@ export type DeviceState = 'off' | 'working' | 'silent' | 'talking-muted' | 'fail
 
 /** Report of a page over the time since its last one. Not verified: it only explains what went wrong. */
 export type PageReport = {
-  /** How media travels, where the browser tells it. */
+  /** Route of the media, where the browser tells it. */
   route?: Route;
   /** Whether the browser sends less of a picture because the device is too slow. */
   limitedByCpu: boolean;

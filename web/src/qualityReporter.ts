@@ -11,7 +11,7 @@ export interface Devices {
   camera: DeviceState;
 }
 
-/** What a reporter reads and where its reports go. */
+/** Sources of a reporter, and where its reports go. */
 export interface ReporterSources {
   reports(): Promise<StatsReports>;
   devices(): Devices;
@@ -38,7 +38,7 @@ interface Counters {
   samplesConcealed: number;
 }
 
-/** How the page ran since the last report. */
+/** Interruptions of the page since the last report. */
 export interface RunTimes {
   /** Longest time for which it did not run. */
   stalledMs: number;

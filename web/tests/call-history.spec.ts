@@ -1,4 +1,4 @@
-/** What the history of a call says to operators when the device or the network of one participant is bad. */
+/** The causes that the history of calls names when the device or the network of one participant is bad. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -75,7 +75,7 @@ test('draining is told, refuses new rooms and is undone', NO_MEDIA, async ({ cal
   await page.getByRole('button', { name: 'Open rooms again' }).click();
   await expect(page.getByRole('button', { name: 'Drain' })).toBeVisible();
   expect(await ready()).toBe(200);
-  // Who waited comes in.
+  // The waiting participant comes in.
   await ben.expectConnected();
 });
 

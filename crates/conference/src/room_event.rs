@@ -1,5 +1,5 @@
-//! What happens in rooms, for programs that follow it: webhooks and records. Participants are told by notices
-//! instead. Events change nothing in the conference and are never answered.
+//! Events of rooms, for webhooks and the history of calls. Participants are told by notices instead. Events change
+//! nothing in the conference and are never answered.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub struct RoomEvent {
     pub at: Time,
     /// Room in which it happened.
     pub room: RoomRecord,
-    /// What happened.
+    /// Kind of the event, with its details.
     pub kind: RoomEventKind,
 }
 
@@ -139,7 +139,7 @@ pub enum DepartureReason {
     Ended,
     /// The operator closed the room.
     RoomClosed,
-    /// It was moved to another room of its meeting.
+    /// The participant was moved to another room of its meeting.
     Moved,
     /// The server stops.
     ServerStopped,

@@ -40,7 +40,7 @@ pub(crate) struct Session {
     reactions: TokenBucket,
     /// Limit of its captions.
     captions: TokenBucket,
-    /// What is kept of it from one observation to the next.
+    /// State for observations of its quality.
     observed: ObservedClient,
     /// Token of the connect request. It was valid at that time and may have expired since.
     token: Option<Token>,

@@ -1,5 +1,4 @@
-//! What happened on each transport since it was sampled before: the raw material of a call's history. Judges
-//! nothing.
+//! Samples of transports: counters over the time since the sample before, for the history of calls. Judges nothing.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use crate::ids::{ProducerId, TransportId};
 use crate::path::Protocol;
 use crate::transport_state::{DtlsState, IceState};
 
-/// One transport over an interval. Counts are of that interval.
+/// Sample of one transport over an interval. Counts are of that interval.
 #[derive(Debug, Clone)]
 pub struct TransportSample {
     /// Id of the transport.
@@ -49,7 +48,7 @@ pub struct FlowSample {
     pub packets: u32,
     /// Packets lost before repair, as the receiving side counts them.
     pub lost: u32,
-    /// Those of them that were still missing when the receiving side reported on them.
+    /// Lost packets that were still missing when the receiving side reported on them.
     pub missing: u32,
     /// Packets that the receiving side requested again.
     pub requested: u32,
@@ -64,11 +63,11 @@ pub struct FlowSample {
 pub struct PictureCounts {
     /// All that its client has not paused and whose publisher sends.
     pub wanted: u16,
-    /// Those of which less is sent because the path does not carry more.
+    /// Videos sent in a lower layer than wanted, because of the bitrate of the path.
     pub reduced: u16,
-    /// Those of which nothing is sent for that reason.
+    /// Videos not sent at all, because of the bitrate of the path.
     pub withheld: u16,
-    /// Those held back because the room sends only some of its cameras.
+    /// Videos held back because the room sends only some of its cameras.
     pub held_by_last_n: u16,
 }
 
@@ -81,11 +80,11 @@ pub struct ProducerSample {
     pub kind: MediaKind,
     /// Whether it is paused.
     pub is_paused: bool,
-    /// What arrived of it.
+    /// Packets that arrived of it.
     pub flow: FlowSample,
     /// Encodings or spatial layers that it can have.
     pub layers: u8,
-    /// Those that arrive.
+    /// Layers that arrive.
     pub active_layers: u8,
     /// Loudest sound, in −dBov: 127 is digital silence (RFC 6464). `None` where its packets carry no levels.
     pub loudest: Option<u8>,

@@ -62,7 +62,7 @@ pub struct Hub {
     inputs: mpsc::Receiver<Input>,
     /// Replies and events of the shards.
     reports: mpsc::Receiver<ShardReport>,
-    /// Where events of rooms go.
+    /// Sender of the events of rooms.
     room_events: RoomEventSender,
     /// Observes calls for their history, where that is kept.
     observer: Option<Observer>,

@@ -11,7 +11,7 @@ use watersmeet_conference::room_event::RoomEvent;
 /// but subscribers only move events to queues of their own.
 const EVENTS_MAX: usize = 16_384;
 
-/// Where the hub sends events.
+/// Sends the events of rooms to all subscribers.
 #[derive(Debug)]
 pub struct RoomEventSender {
     /// Sending end of the queue.
@@ -20,7 +20,7 @@ pub struct RoomEventSender {
     lost: Arc<AtomicU64>,
 }
 
-/// One subscription to the events of all rooms.
+/// A subscription to the events of all rooms.
 #[derive(Debug)]
 pub struct RoomEventReceiver {
     /// Receiving end of the queue.

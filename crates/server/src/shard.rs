@@ -123,7 +123,7 @@ pub enum ShardReport {
         /// The event.
         event: Event,
     },
-    /// What happened on each transport since it was sampled before.
+    /// Samples of all transports since those before.
     Samples {
         /// Number in the request.
         round: u64,

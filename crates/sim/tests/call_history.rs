@@ -1,4 +1,4 @@
-//! What the history of a call says when one of four participants has a fault: the right person and the right cause,
+//! The history of a call in which one of four participants has a fault names the right person and the right cause,
 //! and nobody else. In calls without a fault it names nobody.
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 //! Lines are split by the crate `sdp-types`; here their meaning for WebRTC is read (RFC 9429), bounded and
 //! checked. Must not decide which codecs are accepted.
 //!
-//! What clients have to offer: one bundle of all sections (RFC 9143), RTP and RTCP on one port (RFC 5761),
+//! Clients have to offer one bundle of all sections (RFC 9143), RTP and RTCP on one port (RFC 5761),
 //! and DTLS-SRTP with the credentials of ICE and the fingerprint once or in each section.
 
 mod answer;

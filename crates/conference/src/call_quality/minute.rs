@@ -12,7 +12,7 @@ use crate::message::Route;
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Minute {
-    /// How media travelled; absent while nothing was connected.
+    /// Route of the media; absent while nothing was connected.
     pub route: Option<Route>,
     /// Worst state of the connection.
     pub connection: Connection,
@@ -63,7 +63,7 @@ pub struct MinuteTally {
     minute: Minute,
     /// Number of observations.
     observations: u32,
-    /// How often each cause was observed.
+    /// Number of observations with each cause.
     counts: [u32; Cause::ALL.len()],
     /// Causes of events, which count however short they were.
     events: u32,

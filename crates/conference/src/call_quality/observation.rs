@@ -1,4 +1,4 @@
-//! What was observed of one participant over an interval.
+//! Observation of one participant over an interval: its connection, its media in both directions, its devices.
 
 use serde::Serialize;
 
@@ -75,20 +75,20 @@ const PACKETS_MIN: u32 = 40;
 pub struct Pictures {
     /// All that its client asked for and whose publishers send.
     pub wanted: u16,
-    /// Those of which less is sent because the line does not carry more.
+    /// Videos sent in a lower layer than wanted, because of the bitrate of the line.
     pub reduced: u16,
-    /// Those of which nothing is sent for that reason.
+    /// Videos not sent at all, because of the bitrate of the line.
     pub withheld: u16,
-    /// Those held back because the room sends only some of its cameras.
+    /// Videos held back by `last_n_video`, the limit of cameras in the room.
     pub held_by_last_n: u16,
 }
 
-/// What was observed of one participant over an interval.
+/// Observation of one participant over an interval.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {
     /// Time since the participant joined, in seconds.
     pub age_s: u32,
-    /// How media travels; `None` while nothing is connected.
+    /// Route of the media; `None` while nothing is connected.
     pub route: Option<Route>,
     /// State of its transports.
     pub connection: Connection,
@@ -117,9 +117,9 @@ pub struct Observation {
 /// Observation of a participant, with who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParticipantObservation {
-    /// Who it is.
+    /// The participant.
     pub participant: ParticipantRecord,
-    /// What was observed.
+    /// Its observation.
     pub observation: Observation,
 }
 

@@ -28,10 +28,10 @@ const DIGITAL_SILENCE: u8 = 127;
 const REPORTS_PER_SECOND: u32 = 1;
 const REPORTS_BURST: u32 = 5;
 
-/// What is kept of a client from one observation to the next.
+/// State of a client between two observations.
 #[derive(Debug)]
 pub(crate) struct ObservedClient {
-    /// When it joined its room.
+    /// Time at which it joined its room.
     joined_at: Option<Time>,
     /// Since when a transport should have connected and has not.
     unconnected_since: Option<Time>,

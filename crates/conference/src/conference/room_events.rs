@@ -12,14 +12,14 @@ use crate::message::random_id;
 use crate::room::{Participant, Room, RoomLife, Stay};
 use crate::room_event::{DepartureReason, ParticipantRecord, RoomEvent, RoomEventKind, RoomRecord};
 
-/// What happened to a track.
+/// Change of a track that is reported as an event.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TrackChange {
-    /// It was announced to others.
+    /// The track was announced to others.
     Published,
-    /// It has ended.
+    /// The track has ended.
     Unpublished,
-    /// It was muted or unmuted.
+    /// The track was muted or unmuted.
     MuteChanged,
 }
 

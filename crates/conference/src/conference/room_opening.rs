@@ -1,4 +1,4 @@
-//! Whether rooms are opened: they are not while the server drains, nor during shutdown.
+//! Opening of rooms: refused while the server drains, and during shutdown.
 
 /// Whether further rooms are opened.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

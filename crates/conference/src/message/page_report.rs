@@ -1,9 +1,9 @@
-//! What only a page knows of its call: load of its device, what it plays, its microphone and camera.
+//! Report of a page on its call: load of the device, playback, microphone and camera. The server cannot measure these.
 
 use serde::{Deserialize, Serialize};
 use watersmeet_engine::command::Protocol;
 
-/// How media travels, from the best route to the worst.
+/// Route of the media, from the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
@@ -24,7 +24,7 @@ const STALLED_MS_MAX: u32 = 3_600_000;
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase")]
 pub struct PageReport {
-    /// How media travels, where the browser tells it.
+    /// Route of the media, where the browser tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<Route>,
     /// Whether the browser sends less of a picture because the device is too slow.
@@ -55,13 +55,13 @@ pub enum DeviceState {
     /// Switched off, or not wanted.
     #[default]
     Off,
-    /// It delivers.
+    /// The device delivers.
     Working,
-    /// It is open and delivers nothing.
+    /// The device is open and delivers nothing.
     Silent,
-    /// It is muted while somebody speaks into it.
+    /// The microphone is muted while somebody speaks into it.
     TalkingMuted,
-    /// It cannot be opened, or was unplugged.
+    /// The device cannot be opened, or was unplugged.
     Failed,
 }
 

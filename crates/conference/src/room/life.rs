@@ -1,4 +1,4 @@
-//! What room events name: the life of a room, and the stay of a participant. Decides nothing.
+//! Ids for room events: one for the life of a room, one for the stay of a participant.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! What operators delete of the history.
+//! Deletions that operators can ask for.
 
-/// What is deleted.
+/// Part of the history that is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deletion {
     /// A call with all participants.

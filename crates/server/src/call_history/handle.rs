@@ -36,7 +36,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct CallHistory {
     /// Queue to the thread that writes.
     inputs: SyncSender<Input>,
-    /// What the thread counts.
+    /// Counters of the thread that writes.
     counters: Arc<HistoryCounters>,
     /// The file.
     path: PathBuf,
@@ -80,7 +80,7 @@ impl CallHistory {
         }))
     }
 
-    /// Returns what the thread counts.
+    /// Returns the counters of the thread that writes.
     pub fn counters(&self) -> &HistoryCounters {
         &self.counters
     }

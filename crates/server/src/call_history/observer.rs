@@ -14,7 +14,7 @@ use crate::turn_server::RelayedAddresses;
 /// Collects samples, and passes observations to the history.
 #[derive(Debug)]
 pub struct Observer {
-    /// Where observations go.
+    /// History that gets the observations.
     pub history: CallHistory,
     /// Interval between observations.
     pub interval: Duration,

@@ -61,7 +61,7 @@ impl HistoryError {
     }
 }
 
-/// Which calls are listed.
+/// Selection of calls for a list.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct CallFilter {
     /// Only those of this room.
@@ -72,7 +72,7 @@ pub struct CallFilter {
     pub to_ms: Option<u64>,
     /// Only those that come after this call in the list.
     pub after: Option<String>,
-    /// How many.
+    /// Upper bound of the number of calls.
     pub limit: usize,
 }
 
@@ -83,9 +83,9 @@ pub struct StoredCall {
     pub id: String,
     /// Name of its room.
     pub room: String,
-    /// When it started, in milliseconds since 1970.
+    /// Start of the call, in milliseconds since 1970.
     pub started_ms: u64,
-    /// When it ended; `None` while it goes on.
+    /// End of the call, in milliseconds since 1970; `None` while it goes on.
     pub ended_ms: Option<u64>,
     /// Number of participants.
     pub participants: usize,
@@ -115,9 +115,9 @@ pub struct StoredParticipant {
     pub name: Option<String>,
     /// Name of the signalling protocol of its client.
     pub dialect: String,
-    /// When it joined, in milliseconds since 1970.
+    /// Time of joining, in milliseconds since 1970.
     pub joined_ms: u64,
-    /// When it left; `None` while it is there.
+    /// Time of leaving, in milliseconds since 1970; `None` while the participant is there.
     pub left_ms: Option<u64>,
     /// Why it left.
     pub left_reason: Option<String>,
@@ -130,7 +130,7 @@ pub struct StoredParticipant {
 pub struct StoredMinute {
     /// Number of the minute since the call started.
     pub number: u32,
-    /// What was measured, in JSON.
+    /// Measured figures, in JSON.
     pub figures: String,
     /// Likely causes of what was bad.
     pub causes: Vec<Cause>,

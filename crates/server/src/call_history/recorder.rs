@@ -22,21 +22,21 @@ pub enum Change {
         call: Arc<str>,
         /// Name of the room.
         room: Arc<str>,
-        /// When it started.
+        /// Time of the start.
         at: Time,
     },
     /// A call has ended.
     CallEnded {
         /// Id of the call.
         call: Arc<str>,
-        /// When it ended.
+        /// Time of the end.
         at: Time,
     },
     /// A participant has joined.
     Joined {
         /// Id of the call.
         call: Arc<str>,
-        /// Who has joined.
+        /// The participant.
         participant: ParticipantRecord,
     },
     /// A participant has left.
@@ -45,7 +45,7 @@ pub enum Change {
         call: Arc<str>,
         /// Id of the participant.
         participant: Arc<str>,
-        /// When it left.
+        /// Time of leaving.
         at: Time,
         /// Why it left; `None` where that is not known.
         reason: Option<DepartureReason>,
@@ -58,7 +58,7 @@ pub enum Change {
         participant: Arc<str>,
         /// Number of the minute since the call started.
         number: u32,
-        /// What was measured.
+        /// Measured figures and causes.
         minute: Box<Minute>,
         /// Likely causes of what was bad.
         causes: Vec<Cause>,
@@ -78,7 +78,7 @@ pub struct Recorder {
 /// A call in progress.
 #[derive(Debug)]
 struct Call {
-    /// When it started.
+    /// Time of the start.
     started_at: Time,
     /// Number of the present minute.
     minute: u32,

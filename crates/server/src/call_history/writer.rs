@@ -65,7 +65,7 @@ pub struct WriterSetup {
     pub size_max: u64,
     /// Whether names and public ids of participants are stored.
     pub has_names: bool,
-    /// What the thread counts.
+    /// Counters of the thread that writes.
     pub counters: Arc<HistoryCounters>,
     /// Clock of the program.
     pub clock: Clock,

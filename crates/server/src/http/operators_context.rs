@@ -1,4 +1,4 @@
-//! What the operators' page shows and changes besides rooms: the log, certificates, and limits of the configuration.
+//! State of the operators' page besides rooms: the log, certificates, and limits of the configuration.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub struct ListenerCertificate {
     pub current: Arc<CurrentCertificate>,
 }
 
-/// What the operators' page shows and changes besides rooms.
+/// State of the operators' page besides rooms.
 #[derive(Debug)]
 pub struct OperatorsContext {
     /// Filter and latest lines of the log.

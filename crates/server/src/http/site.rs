@@ -88,7 +88,7 @@ pub struct SiteContext {
     pub pseudonyms: Arc<RoomPseudonyms>,
     /// Counts of the conference for `/stats`, shared by all listeners.
     pub stats_cache: Arc<StatsCache>,
-    /// What the operators' page shows and changes.
+    /// State of the operators' page.
     pub operators: Arc<OperatorsContext>,
     /// Publishers that use WHIP, shared by all listeners.
     pub whip: Arc<WhipSessions>,

@@ -55,7 +55,7 @@ pub struct Delivery<S> {
     number: usize,
     /// Events to deliver.
     queue: Arc<EventQueue>,
-    /// Where they go.
+    /// Sends the requests.
     sender: S,
     /// Generator of jitter.
     rng: Rng,
@@ -259,7 +259,7 @@ mod tests {
         assert!(during.count() < 30, "{}", requests.len());
         let metrics = queue.metrics();
         assert_eq!((metrics.delivered, metrics.dropped), (600, 0));
-        // It was told at most a minute after it was back.
+        // The next attempt came at most a minute after the receiver was back.
         let back = requests
             .iter()
             .find(|at| **at >= receiver.down_until.unwrap());

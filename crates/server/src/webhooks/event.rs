@@ -16,7 +16,7 @@ use watersmeet_wire::units::Time;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct WebhookEvent<'a> {
-    /// What happened.
+    /// Name of the event.
     event: &'static str,
     /// Room in which it happened.
     room: Room<'a>,
@@ -52,7 +52,7 @@ struct Room<'a> {
     num_participants: usize,
 }
 
-/// What LiveKit has no field for, in `Room::metadata`.
+/// Facts for which LiveKit has no field, in `Room::metadata`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RoomMetadata<'a> {
@@ -81,7 +81,7 @@ struct ParticipantInfo<'a> {
     joined_at: String,
     /// The same in milliseconds.
     joined_at_ms: String,
-    /// What it may do.
+    /// Permissions in the room.
     permission: ParticipantPermission,
     /// Role and dialect, and why it left in our own words.
     attributes: BTreeMap<&'static str, &'static str>,
@@ -90,7 +90,7 @@ struct ParticipantInfo<'a> {
     disconnect_reason: Option<&'static str>,
 }
 
-/// What a participant may do.
+/// Permissions of a participant.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ParticipantPermission {

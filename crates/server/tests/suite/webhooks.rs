@@ -89,7 +89,7 @@ impl Receiver {
                             let _ = sender.send((status, event));
                             let body = Full::new(Bytes::new());
                             let response = Response::builder().status(status);
-                            // Where a redirect would lead, if it were followed.
+                            // Target of a redirect, which must not be followed.
                             response.header(LOCATION, "/elsewhere").body(body)
                         }
                     });

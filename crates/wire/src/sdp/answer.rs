@@ -9,7 +9,7 @@ use crate::params::{
 };
 use crate::units::Rid;
 
-/// What the server accepts of an offer.
+/// Parameters of the answer to an offer.
 #[derive(Debug)]
 pub struct Answer<'a> {
     /// The offer.
@@ -20,11 +20,11 @@ pub struct Answer<'a> {
     pub candidates: &'a [IceCandidate],
     /// Fingerprints of the server's certificate.
     pub dtls: &'a DtlsParameters,
-    /// What is accepted of each section of the offer, in their order.
+    /// Accepted media of each section of the offer, in their order.
     pub media: &'a [AcceptedMedia],
 }
 
-/// What is accepted of a section.
+/// Accepted media of a section.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AcceptedMedia {
     /// The client sends with these parameters.

@@ -16,7 +16,7 @@ const KNOWN_ORDERS: [&[&str]; 7] = [
     &["r0", "r1", "r2"],
 ];
 
-/// One encoding of a simulcast.
+/// An encoding of a simulcast.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct SimulcastStream {
     /// Name of the encoding.

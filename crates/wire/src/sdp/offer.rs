@@ -13,7 +13,7 @@ use crate::units::{Mid, Rid};
 /// Transport protocols of sections that carry media (RFC 8827 §6.5, RFC 9429 §5.1.2).
 const MEDIA_PROTOCOLS: [&str; 2] = ["UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF"];
 
-/// What a client offers.
+/// Offer of a client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
     /// Credentials of ICE.

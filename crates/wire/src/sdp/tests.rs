@@ -224,7 +224,7 @@ fn forty_bombs_are_rejected_in_time() {
         "i=x",
         "=",
     ] {
-        // Those that are no error by themselves exceed the bound of lines or of the text.
+        // Attributes that are no error by themselves exceed the bound of lines or of the text.
         bombs.push(lines(line, SDP_LINES_MAX));
         bombs.push(lines(&format!("{line}{}", "y".repeat(1_000)), 80));
     }

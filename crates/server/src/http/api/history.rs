@@ -35,7 +35,7 @@ pub struct ListCallsParams {
     /// The last id of the list before.
     #[param(required = false, nullable = false)]
     after: Option<String>,
-    /// How many.
+    /// Upper bound of the number of calls.
     #[param(required = false, nullable = false, minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }

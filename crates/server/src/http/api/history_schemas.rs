@@ -13,7 +13,7 @@ use crate::call_history::{StoredCall, StoredCallDetails, StoredMinute, StoredPar
 pub struct HistoryPage {
     /// The calls.
     pub calls: Vec<HistoryCall>,
-    /// Where the next page begins, as `after`; null if there is none.
+    /// Value of `after` for the next page; null if there is none.
     pub next: Option<String>,
 }
 
@@ -25,11 +25,11 @@ pub struct HistoryCall {
     pub id: String,
     /// The room's name.
     pub room: String,
-    /// When it started (ISO 8601).
+    /// Start of the call (ISO 8601).
     pub started_at: String,
-    /// When it ended (ISO 8601); null while it goes on.
+    /// End of the call (ISO 8601); null while it goes on.
     pub ended_at: Option<String>,
-    /// How many were there in all.
+    /// Number of participants in all.
     pub participant_count: usize,
     /// Likely causes of what was bad for any of them.
     pub causes: Vec<HistoryCause>,
@@ -42,7 +42,7 @@ pub struct HistoryCallDetails {
     /// The call.
     #[serde(flatten)]
     pub call: HistoryCall,
-    /// Who was there, in order of joining.
+    /// Participants, in order of joining.
     pub participants: Vec<HistoryParticipant>,
     /// Whether minutes were left out, because there are more than ten thousand.
     pub is_truncated: bool,
@@ -67,9 +67,9 @@ pub struct HistoryParticipant {
     /// The signalling protocol of its client.
     #[schema(example = "native")]
     pub dialect: String,
-    /// When it joined (ISO 8601).
+    /// Time of joining (ISO 8601).
     pub joined_at: String,
-    /// When it left (ISO 8601); null while it is there.
+    /// Time of leaving (ISO 8601); null while the participant is there.
     pub left_at: Option<String>,
     /// Why it left; null while it is there, or if that is not known.
     #[schema(example = "left")]
@@ -84,9 +84,9 @@ pub struct HistoryParticipant {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryMinute {
-    /// Which minute of the call, from 0 on.
+    /// Number of the minute in the call, from 0 on.
     pub number: u32,
-    /// What was measured.
+    /// Measured figures.
     #[serde(flatten)]
     pub figures: HistoryFigures,
     /// Likely causes of what was bad; none of a good minute.
@@ -97,26 +97,26 @@ pub struct HistoryMinute {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryCause {
-    /// What it is, for programs: it never changes.
+    /// Code of the cause, for programs: it never changes.
     #[schema(example = "uplink")]
     pub code: &'static str,
-    /// What it means, for people.
+    /// The cause in words, for people.
     pub text: &'static str,
     /// Whether it is only worth knowing, and need not have disturbed anybody.
     pub is_note: bool,
 }
 
-/// What was measured of a participant in a minute. Bitrates are means; the others are the worst observation.
+/// Figures of a participant in a minute. Bitrates are means; the others are the worst observation.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HistoryFigures {
-    /// How media travelled: `udp`, `tcp` or `relay`; null while nothing was connected.
+    /// Route of the media: `udp`, `tcp` or `relay`; null while nothing was connected.
     pub route: Option<String>,
     /// Worst state of the connection: `unused`, `connecting`, `never-connected`, `connected` or `interrupted`.
     pub connection: String,
     /// Round trip, in milliseconds.
     pub round_trip_ms: Option<u32>,
-    /// What the line to the participant carried, in kbit/s.
+    /// Estimated bitrate of the line to the participant, in kbit/s.
     pub available_kbps: Option<u32>,
     /// Media to the participant.
     pub down: HistoryDirection,
@@ -134,7 +134,7 @@ pub struct HistoryFigures {
     pub frozen_percent: Option<u8>,
     /// How much of the sound was made up, in percent.
     pub concealed_percent: Option<u8>,
-    /// How many frames the device dropped, in percent.
+    /// Share of the frames that the device dropped, in percent.
     pub dropped_percent: Option<u8>,
 }
 
@@ -168,7 +168,7 @@ pub struct HistoryPictures {
     pub held_by_last_n: u16,
 }
 
-/// How many participants were deleted.
+/// Number of participants that were deleted.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryDeletion {
     /// The number.

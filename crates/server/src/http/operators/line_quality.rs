@@ -18,7 +18,7 @@ const ROUND_TRIP_FAIR_MS: f64 = 200.0;
 /// Round trip with which people interrupt one another, in milliseconds: the bar of the page's own marks.
 const ROUND_TRIP_POOR_MS: f64 = 400.0;
 
-/// What is measured of the connection of a participant.
+/// Measured figures of the connection of a participant.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LineFigures {
     /// Whether nothing arrives from the participant.

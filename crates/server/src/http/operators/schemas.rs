@@ -96,12 +96,12 @@ pub struct MediaThread {
 /// A limit, and how far it is used.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LimitUse {
-    /// What is limited.
+    /// Name of the limited resource.
     #[schema(example = "rooms")]
     pub name: &'static str,
-    /// How many there are.
+    /// Amount in use.
     pub used: u64,
-    /// How many there may be.
+    /// Upper bound.
     pub max: u64,
 }
 
@@ -111,13 +111,13 @@ pub struct LimitUse {
 pub struct CertificateState {
     /// The port.
     pub port: u16,
-    /// Where it is from.
+    /// Source of the certificate.
     pub kind: CertificateKind,
-    /// When it ends (ISO 8601); null before the first one was obtained.
+    /// End of its validity (ISO 8601); null before the first one was obtained.
     pub expires_at: Option<String>,
 }
 
-/// Where a certificate is from.
+/// Source of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CertificateKind {
@@ -160,7 +160,7 @@ pub struct OperatorRoom {
 pub struct OperatorRoomPage {
     /// The rooms.
     pub rooms: Vec<OperatorRoom>,
-    /// What to give as `after` for those that follow; null when there are none.
+    /// Value of `after` for the next page; null if there is none.
     pub next: Option<String>,
 }
 
@@ -181,15 +181,15 @@ pub struct OperatorParticipant {
     pub id: String,
     /// Name shown to others.
     pub display_name: String,
-    /// What it may do.
+    /// Role in the room.
     pub role: ParticipantRole,
     /// Signalling dialect of its client.
     pub dialect: &'static str,
     /// Software of its client, as it says itself.
     pub device: Option<String>,
-    /// How good its connection is.
+    /// Quality of the connection.
     pub quality: ConnectionQuality,
-    /// What is wrong with it, worst first.
+    /// Problems of the connection, worst first.
     pub problems: Vec<ConnectionProblem>,
     /// Route of its media; null before there is one.
     pub route: Option<Route>,
@@ -197,9 +197,9 @@ pub struct OperatorParticipant {
     pub sends: Vec<SentTrack>,
     /// Number of tracks that it receives.
     pub receives: usize,
-    /// What it sends, in bit/s over the last second.
+    /// Bitrate from the participant, in bit/s over the last second.
     pub bitrate_in: u64,
-    /// What it is sent, in bit/s over the last second.
+    /// Bitrate to the participant, in bit/s over the last second.
     pub bitrate_out: u64,
     /// Estimate of what the line to it carries, in bit/s.
     pub estimate: Option<u64>,
@@ -216,7 +216,7 @@ pub struct OperatorParticipant {
 pub struct SentTrack {
     /// Sound or pictures.
     pub kind: TrackKind,
-    /// Where it is from, if its client says so.
+    /// Source of the track, if its client says so.
     #[schema(example = "camera")]
     pub source: Option<&'static str>,
     /// Whether it is paused.
@@ -235,7 +235,7 @@ pub enum Route {
     Relay,
 }
 
-/// How good a connection is, by what the server measures.
+/// Quality of a connection, by what the server measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConnectionQuality {
@@ -249,7 +249,7 @@ pub enum ConnectionQuality {
     Poor,
 }
 
-/// What is wrong with a connection.
+/// Problem of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConnectionProblem {
@@ -257,9 +257,9 @@ pub enum ConnectionProblem {
     Interrupted,
     /// Its media has not connected: a firewall, or a wrong announced address.
     NotConnected,
-    /// What it sends is lost on the way.
+    /// Packets from the participant are lost.
     LossSending,
-    /// What it is sent is lost on the way.
+    /// Packets to the participant are lost.
     LossReceiving,
     /// Its round trip is long.
     LongRoundTrip,
@@ -283,18 +283,18 @@ pub struct LogState {
 pub struct LogLine {
     /// Number since the start, from 1 on.
     pub number: u64,
-    /// When (ISO 8601).
+    /// Time of the line (ISO 8601).
     #[schema(format = DateTime)]
     pub at: String,
-    /// How bad.
+    /// Severity.
     pub level: LogLevel,
     /// Part of the program.
     pub target: &'static str,
-    /// What happened.
+    /// Text of the line.
     pub text: String,
 }
 
-/// How bad a line of the log is.
+/// Severity of a line of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {

@@ -21,9 +21,9 @@ pub enum WhipError {
     Refused {
         /// Status of the response.
         status: StatusCode,
-        /// What is wrong, for programs.
+        /// Code of the error, for programs.
         code: Cow<'static, str>,
-        /// What is wrong, for people.
+        /// The error in words, for people.
         error: Cow<'static, str>,
     },
     /// The body is too long or was not received in time.

@@ -24,7 +24,7 @@ use crate::hub::HubHandle;
 /// seconds when nothing arrives (RFC 7675).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What somebody wants to publish.
+/// Request to publish: room, name, token and offer.
 pub struct Publication {
     /// The hub.
     pub hub: HubHandle,
@@ -40,7 +40,7 @@ pub struct Publication {
     pub offer: Offer,
 }
 
-/// What the client learns of its session.
+/// A created session, as the client is told of it.
 #[derive(Debug)]
 pub struct Created {
     /// The answer.
@@ -213,7 +213,7 @@ impl Publisher {
                     None => std::future::pending().await,
                 }
             };
-            // What has ended the session comes before requests that were sent later.
+            // The end of the session comes before requests that were sent later.
             tokio::select! {
                 biased;
                 message = self.signalling.receive() => match message {
